@@ -1,0 +1,35 @@
+"""The only SQL in the house: one transaction per public method, an event row for every change of state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from agent.errors import AgentError
+from agent.store.database import Database
+from agent.store.destinations import Destinations
+from agent.store.exams import Exam, Exams
+from agent.store.frames import Frames, StoredFrame
+from agent.store.jobs import Job, Jobs
+from agent.store.records import Records
+from agent.store.transition import Stamp
+from agent.store.worklists import CachedList, Entry, Worklists
+
+__all__ = ["CachedList", "Entry", "Exam", "Job", "Stamp", "Store", "StoredFrame"]
+
+
+class Store:
+    """The database of one box, by noun. `on_broken` is called when the disk no longer keeps its word."""
+
+    def __init__(self, path: Path, *, on_broken: Callable[[AgentError], None] = lambda _error: None) -> None:
+        self._database = Database(path, on_broken=on_broken)
+        self.exams = Exams(self._database)
+        self.frames = Frames(self._database)
+        self.jobs = Jobs(self._database)
+        self.worklists = Worklists(self._database)
+        self.destinations = Destinations(self._database)
+        self.records = Records(self._database)
+
+    def close(self) -> None:
+        """Finish the writes that were asked for and close."""
+        self._database.close()

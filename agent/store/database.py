@@ -1,0 +1,155 @@
+"""One SQLite file, one writing connection on one thread, readers that never wait for it.
+
+SQLite before 3.51.3 can corrupt a WAL file when two connections write at once, so exactly one does (finding 6).
+`synchronous=FULL` is asserted at open: a committed row survives a power cut (finding 7). sqlite3's exceptions end
+here.
+"""
+
+from __future__ import annotations
+
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from agent.errors import AgentError, DiskFull, ExamClosed, IdentityBlocked, SchemaTooNew, StorageError
+from agent.store.schema import SCHEMA_VERSION
+
+T = TypeVar("T")
+Connection = sqlite3.Connection
+Row = sqlite3.Row
+_WRITE_TIMEOUT_S = 60.0
+
+_ABORTS: dict[str, Callable[[], AgentError]] = {
+    "exam is not open": ExamClosed,
+    "study of another patient": lambda: IdentityBlocked("This study already belongs to another patient."),
+}
+
+
+def translated(error: sqlite3.Error) -> AgentError:
+    """Return our error for sqlite3's; the caller raises it from the original."""
+    text = str(error)
+    if text in _ABORTS:
+        return _ABORTS[text]()
+    name = getattr(error, "sqlite_errorname", "")
+    if name == "SQLITE_FULL":
+        return DiskFull()
+    return StorageError(f"The database answered {name or type(error).__name__}.")
+
+
+def _connect(path: Path, *, read_only: bool) -> Connection:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
+    connection.row_factory = Row
+    connection.execute("PRAGMA busy_timeout = 5000")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA cache_size = -2000")
+    if read_only:
+        connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def _assert_durable(connection: Connection) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    journal = connection.execute("PRAGMA journal_mode").fetchone()[0]
+    synchronous = connection.execute("PRAGMA synchronous").fetchone()[0]
+    if (journal, synchronous) != ("wal", 2):
+        raise StorageError(f"The database does not promise durability ({journal}, {synchronous}).")
+
+
+def _assert_version(connection: Connection) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > SCHEMA_VERSION:
+        raise SchemaTooNew(found=version, known=SCHEMA_VERSION)
+    if version < SCHEMA_VERSION:
+        raise StorageError(f"The database has schema {version}, this software needs {SCHEMA_VERSION}.")
+
+
+class Database:
+    """Runs units of work: `write` on the writer's thread in one transaction, `read` on the caller's."""
+
+    def __init__(self, path: Path, *, on_broken: Callable[[AgentError], None] = lambda _error: None) -> None:
+        self._path = path
+        self._on_broken = on_broken
+        self._work: queue.SimpleQueue[tuple[Callable[[Connection], Any], Future[Any]] | None] = queue.SimpleQueue()
+        self._readers = threading.local()
+        self._all_readers: list[Connection] = []
+        self._writer = self._open()
+        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
+        self._thread.start()
+
+    def _open(self) -> Connection:
+        try:
+            writer = _connect(self._path, read_only=False)
+            _assert_version(writer)
+            _assert_durable(writer)
+            if writer.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+                raise StorageError("The database is damaged.")
+        except sqlite3.Error as e:
+            raise translated(e) from e
+        return writer
+
+    def write(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in one IMMEDIATE transaction; on return its rows are on the disk, fsync included.
+
+        Raises what `work` raises (nothing is written then), `DiskFull` or `StorageError`.
+        """
+        future: Future[T] = Future()
+        self._work.put((work, future))
+        return future.result(timeout=_WRITE_TIMEOUT_S)
+
+    def _run(self) -> None:
+        while (item := self._work.get()) is not None:
+            work, future = item
+            try:
+                result = self._transaction(work)
+            except BaseException as e:  # noqa: BLE001 - the caller's thread raises it
+                future.set_exception(e)
+            else:
+                future.set_result(result)
+
+    def _transaction(self, work: Callable[[Connection], T]) -> T:
+        writer = self._writer
+        try:
+            writer.execute("BEGIN IMMEDIATE")
+            try:
+                result = work(writer)
+                writer.execute("COMMIT")
+            except BaseException:
+                if writer.in_transaction:
+                    writer.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as e:
+            error = translated(e)
+            # After a failed fsync the kernel may have dropped the pages: no retry, the service restarts.
+            if getattr(e, "sqlite_errorname", "").startswith(("SQLITE_IOERR", "SQLITE_CORRUPT", "SQLITE_NOTADB")):
+                self._on_broken(error)
+            raise error from e
+        return result
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Give a query-only connection of this thread's own; one snapshot for the whole `with` block."""
+        connection = getattr(self._readers, "connection", None)
+        if connection is None:
+            connection = self._readers.connection = _connect(self._path, read_only=True)
+            self._all_readers.append(connection)
+        try:
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                connection.execute("COMMIT")
+        except sqlite3.Error as e:
+            raise translated(e) from e
+
+    def close(self) -> None:
+        """Finish the writes that were asked for and close every connection."""
+        self._work.put(None)
+        self._thread.join(timeout=_WRITE_TIMEOUT_S)
+        for connection in (*self._all_readers, self._writer):
+            connection.close()

@@ -1,0 +1,87 @@
+"""The tables, as SQL text. What must never happen is forbidden here, below all Python (promises P2, P3).
+
+Times: `*_at` are ISO 8601 with UTC offset for people, `not_before` and `release_due` are Unix seconds for
+comparisons. Every state change writes an `event` row in the same transaction.
+"""
+
+from __future__ import annotations
+
+_FIRST = (
+    """CREATE TABLE run (
+        run_id TEXT PRIMARY KEY, started_at TEXT NOT NULL, boot_id TEXT NOT NULL, ended_at TEXT)""",
+    """CREATE TABLE event (
+        event_id INTEGER PRIMARY KEY, at TEXT NOT NULL, run_id TEXT NOT NULL, machine TEXT NOT NULL,
+        subject TEXT NOT NULL, event TEXT NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL,
+        code TEXT NOT NULL DEFAULT '', who TEXT NOT NULL DEFAULT '')""",
+    "CREATE INDEX event_subject ON event (machine, subject)",
+    """CREATE TABLE worklist_fetch (
+        one INTEGER PRIMARY KEY CHECK (one = 1), fetched_at TEXT NOT NULL, received INTEGER NOT NULL,
+        unreadable TEXT NOT NULL, truncated INTEGER NOT NULL, filtered_out INTEGER NOT NULL)""",
+    """CREATE TABLE worklist_entry (
+        key TEXT PRIMARY KEY, position INTEGER NOT NULL, digest TEXT NOT NULL, step TEXT NOT NULL)""",
+    """CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL)""",
+    """CREATE TABLE exam (
+        exam_id TEXT PRIMARY KEY, source TEXT NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '',
+        kind TEXT NOT NULL, entry_key TEXT NOT NULL DEFAULT '',
+        snapshot TEXT NOT NULL, snapshot_sha256 TEXT NOT NULL, equipment TEXT NOT NULL,
+        patient_key TEXT NOT NULL, study_instance_uid TEXT NOT NULL, series_instance_uid TEXT NOT NULL UNIQUE,
+        series_number INTEGER NOT NULL, opened_at TEXT NOT NULL, opened_boottime_ns INTEGER NOT NULL,
+        run_id TEXT NOT NULL, finished_at TEXT NOT NULL DEFAULT '', release_due REAL)""",
+    "CREATE UNIQUE INDEX exam_open ON exam (source) WHERE state = 'open'",
+    "CREATE INDEX exam_state ON exam (state, release_due)",
+    "CREATE INDEX exam_study ON exam (study_instance_uid)",
+    """CREATE TRIGGER exam_identity_is_frozen BEFORE UPDATE OF exam_id, source, kind, snapshot, snapshot_sha256,
+        equipment, patient_key, study_instance_uid, series_instance_uid, series_number ON exam
+        BEGIN SELECT RAISE(ABORT, 'identity is frozen'); END""",
+    """CREATE TRIGGER exam_study_has_one_patient BEFORE INSERT ON exam
+        WHEN EXISTS (SELECT 1 FROM exam WHERE study_instance_uid = NEW.study_instance_uid
+                     AND patient_key <> NEW.patient_key AND state <> 'discarded')
+        BEGIN SELECT RAISE(ABORT, 'study of another patient'); END""",
+    """CREATE TABLE frame (
+        frame_id TEXT PRIMARY KEY, exam_id TEXT NOT NULL REFERENCES exam, state TEXT NOT NULL,
+        reason TEXT NOT NULL DEFAULT '', sop_instance_uid TEXT NOT NULL UNIQUE,
+        series_instance_uid TEXT NOT NULL, instance_number INTEGER NOT NULL,
+        trigger_id TEXT NOT NULL UNIQUE, payload_sha256 TEXT NOT NULL, file_size INTEGER NOT NULL,
+        record TEXT NOT NULL, captured_at TEXT NOT NULL, UNIQUE (series_instance_uid, instance_number))""",
+    "CREATE INDEX frame_exam ON frame (exam_id, instance_number)",
+    """CREATE TRIGGER frame_needs_an_open_exam BEFORE INSERT ON frame
+        WHEN NEW.state = 'captured'
+         AND NOT EXISTS (SELECT 1 FROM exam WHERE exam_id = NEW.exam_id AND state = 'open')
+        BEGIN SELECT RAISE(ABORT, 'exam is not open'); END""",
+    """CREATE TRIGGER frame_content_is_frozen BEFORE UPDATE OF frame_id, exam_id, sop_instance_uid,
+        series_instance_uid, instance_number, trigger_id, payload_sha256, record ON frame
+        BEGIN SELECT RAISE(ABORT, 'frame is frozen'); END""",
+    """CREATE TABLE sop_instance (
+        frame_id TEXT PRIMARY KEY REFERENCES frame, sop_class_uid TEXT NOT NULL,
+        sop_instance_uid TEXT NOT NULL UNIQUE, transfer_syntax_uid TEXT NOT NULL, size INTEGER NOT NULL,
+        sha256 TEXT NOT NULL, built_at TEXT NOT NULL)""",
+    """CREATE TRIGGER sop_instance_is_frozen BEFORE UPDATE ON sop_instance
+        BEGIN SELECT RAISE(ABORT, 'object is frozen'); END""",
+    """CREATE TABLE job (
+        job_id INTEGER PRIMARY KEY, kind TEXT NOT NULL, destination TEXT NOT NULL, exam_id TEXT NOT NULL,
+        frame_id TEXT NOT NULL REFERENCES frame, state TEXT NOT NULL, not_before REAL NOT NULL,
+        attempts INTEGER NOT NULL DEFAULT 0, instance_tries INTEGER NOT NULL DEFAULT 0,
+        run_id TEXT NOT NULL DEFAULT '', code TEXT NOT NULL DEFAULT '', words TEXT NOT NULL DEFAULT '',
+        created_at TEXT NOT NULL, settled_at TEXT NOT NULL DEFAULT '', UNIQUE (kind, destination, frame_id))""",
+    """CREATE INDEX job_due ON job (destination, not_before, job_id) WHERE state = 'pending'""",
+    """CREATE INDEX job_running ON job (destination) WHERE state = 'running'""",
+    "CREATE INDEX job_exam ON job (exam_id)",
+    """CREATE TABLE attempt (
+        attempt_id INTEGER PRIMARY KEY, job_id INTEGER NOT NULL REFERENCES job, at TEXT NOT NULL,
+        run_id TEXT NOT NULL, phase TEXT NOT NULL, action TEXT NOT NULL, code TEXT NOT NULL,
+        words TEXT NOT NULL, blame TEXT NOT NULL, comment TEXT NOT NULL DEFAULT '',
+        ambiguous INTEGER NOT NULL DEFAULT 0)""",
+    "CREATE INDEX attempt_job ON attempt (job_id)",
+    """CREATE TABLE destination (
+        name TEXT PRIMARY KEY, state TEXT NOT NULL, failures INTEGER NOT NULL DEFAULT 0,
+        until REAL NOT NULL DEFAULT 0, code TEXT NOT NULL DEFAULT '', words TEXT NOT NULL DEFAULT '',
+        since TEXT NOT NULL)""",
+    """CREATE TABLE request (
+        idempotency_key TEXT PRIMARY KEY, answer TEXT NOT NULL, at TEXT NOT NULL)""",
+    """CREATE TABLE alarm (
+        alarm_id INTEGER PRIMARY KEY, at TEXT NOT NULL, code TEXT NOT NULL, subject TEXT NOT NULL,
+        words TEXT NOT NULL, cleared_at TEXT NOT NULL DEFAULT '', UNIQUE (code, subject, cleared_at))""",
+)
+
+STEPS = (_FIRST,)
+SCHEMA_VERSION = len(STEPS)
