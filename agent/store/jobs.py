@@ -91,10 +91,10 @@ class Jobs:
 
     def next_due(self, destination: str, horizon: float) -> float:
         """Return when the next pending job is due (Unix seconds; infinity: none; beyond `horizon`: now)."""
-        query = """SELECT min(not_before) AS first, max(not_before) AS last FROM job
-            WHERE state = 'pending' AND destination = ?"""
+        ends = "SELECT not_before FROM job WHERE state = 'pending' AND destination = :name ORDER BY not_before"
         with self._database.read() as connection:
-            row = connection.execute(query, (destination,)).fetchone()
+            query = f"SELECT ({ends} LIMIT 1) AS first, ({ends} DESC LIMIT 1) AS last"  # noqa: S608
+            row = connection.execute(query, {"name": destination}).fetchone()
         if row["first"] is None:
             return float("inf")
         return 0.0 if row["last"] > horizon else float(row["first"])

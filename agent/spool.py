@@ -1,0 +1,194 @@
+"""The only durable files: frames as captured, objects as built. Names are our own UUIDs, never from outside.
+
+`frames/<uuid>.frm` and `objects/<uuid>.dcm` exist only complete: written as `incoming/<uuid>.part`, fsynced,
+renamed, and the folder fsynced, in this order. What is damaged or unknown goes to `aside/`, never away.
+`steps` is called at every named step so that tests can end the process exactly there.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from agent.errors import DiskFull, SpoolDamaged, StorageError
+
+Steps = Callable[[str], None]
+FRAME, OBJECT, PART = ".frm", ".dcm", ".part"
+_NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_BALLAST_BYTES = 16 << 20
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+@contextmanager
+def _storage_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as e:
+        if e.errno in _FULL:
+            raise DiskFull from e
+        raise StorageError(f"The disk answered {errno.errorcode.get(e.errno or 0, 'an error')}.") from e
+
+
+def fsync_file(fd: int) -> None:
+    """Wait until the bytes of an open file are on the disk. A failed fsync is never tried again."""
+    os.fsync(fd)
+
+
+def fsync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def rename(source: Path, target: Path) -> None:
+    """Give a complete file its final name, atomically."""
+    os.rename(source, target)
+
+
+class Spool:
+    """The files of one box below `root`."""
+
+    def __init__(self, root: Path, *, steps: Steps = lambda _step: None) -> None:
+        self._steps = steps
+        self.incoming, self.frames, self.objects, self.aside = (
+            root / name for name in ("incoming", "frames", "objects", "aside")
+        )
+        self._ballast = root / "ballast"
+        with _storage_errors():
+            for folder in (self.incoming, self.frames, self.objects, self.aside):
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def write_frame(self, frame_id: str, header: bytes, payload_fd: int, payload_size: int) -> int:
+        """Store header and payload (a descriptor of `payload_size` bytes) and return the file's size.
+
+        On return the file is whole, named and on the disk. Raises `DiskFull` or `StorageError`; then nothing
+        of that name exists in `frames/`.
+        """
+        part = self._path(self.incoming, frame_id, PART)
+        with _storage_errors():
+            fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            try:
+                _write_all(fd, header)
+                _copy(payload_fd, fd, payload_size)
+                self._steps("capture:written")
+                fsync_file(fd)
+                self._steps("capture:file-synced")
+            except BaseException:
+                part.unlink(missing_ok=True)
+                raise
+            finally:
+                os.close(fd)
+            self._publish(part, self.frames / f"{frame_id}{FRAME}", "capture")
+        return len(header) + payload_size
+
+    def begin_object(self, frame_id: str) -> int:
+        """Return a new, empty, private file for the build child to write; the caller closes it."""
+        part = self._path(self.incoming, frame_id, PART)
+        with _storage_errors():
+            part.unlink(missing_ok=True)
+            return os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+
+    def finish_object(self, frame_id: str, fd: int) -> None:
+        """Make the written object durable under its final name."""
+        with _storage_errors():
+            fsync_file(fd)
+            self._publish(self.incoming / f"{frame_id}{PART}", self.objects / f"{frame_id}{OBJECT}", "build")
+
+    def _publish(self, part: Path, final: Path, step: str) -> None:
+        rename(part, final)
+        self._steps(f"{step}:renamed")
+        fsync_folder(final.parent)
+        self._steps(f"{step}:folder-synced")
+
+    def open_frame(self, frame_id: str) -> int:
+        """Return a read-only descriptor of a frame file; raises `SpoolDamaged` when it is not there."""
+        return self._open(self._path(self.frames, frame_id, FRAME))
+
+    def open_object(self, frame_id: str) -> int:
+        """Return a read-only descriptor of an object file; raises `SpoolDamaged` when it is not there."""
+        return self._open(self.object_path(frame_id))
+
+    def object_path(self, frame_id: str) -> Path:
+        """Return where the object of a frame is, for the peer child."""
+        return self._path(self.objects, frame_id, OBJECT)
+
+    def _open(self, path: Path) -> int:
+        try:
+            return os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        except FileNotFoundError as e:
+            raise SpoolDamaged("A stored file is missing.") from e
+        except OSError as e:
+            raise StorageError from e
+
+    def sizes(self, folder: Path, suffix: str) -> dict[str, int]:
+        """Return our name → size of every file of one kind; foreign names are left alone and left out."""
+        with _storage_errors(), os.scandir(folder) as entries:
+            return {
+                entry.name[: -len(suffix)]: entry.stat(follow_symlinks=False).st_size
+                for entry in entries
+                if entry.name.endswith(suffix) and _NAME.fullmatch(entry.name[: -len(suffix)])
+            }
+
+    def set_aside(self, path: Path) -> Path:
+        """Move a file that cannot be used to `aside/` and return where it is; the move is durable."""
+        target = self.aside / path.name
+        with _storage_errors():
+            rename(path, target)
+            fsync_folder(self.aside)
+            fsync_folder(path.parent)
+        return target
+
+    def remove(self, path: Path) -> None:
+        """Remove a file that nobody was promised (an unfinished or unrecorded one)."""
+        with _storage_errors():
+            path.unlink(missing_ok=True)
+
+    def free_bytes(self) -> int:
+        """Return how many bytes may still be written."""
+        with _storage_errors():
+            status = os.statvfs(self.incoming)
+            return status.f_bavail * status.f_frsize
+
+    def hold_ballast(self) -> None:
+        """Keep 16 MiB in reserve, so that a full disk still takes status rows once it is given up."""
+        if self._ballast.exists() and self._ballast.stat().st_size == _BALLAST_BYTES:
+            return
+        with _storage_errors():
+            fd = os.open(self._ballast, os.O_WRONLY | os.O_CREAT, 0o600)
+            try:
+                os.posix_fallocate(fd, 0, _BALLAST_BYTES)
+            finally:
+                os.close(fd)
+
+    def drop_ballast(self) -> None:
+        """Give the reserve up."""
+        with _storage_errors():
+            self._ballast.unlink(missing_ok=True)
+
+    @staticmethod
+    def _path(folder: Path, name: str, suffix: str) -> Path:
+        if not _NAME.fullmatch(name):
+            raise StorageError("A file name must be one of our own.")
+        return folder / f"{name}{suffix}"
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(fd, rest) :]
+
+
+def _copy(source: int, target: int, size: int) -> None:
+    offset = 0
+    while offset < size:
+        sent = os.sendfile(target, source, offset, size - offset)
+        if sent == 0:
+            raise StorageError("The payload is shorter than announced.")
+        offset += sent
