@@ -1,0 +1,74 @@
+"""The rules between the tables of the configuration, on what was read: any part may be absent or mistyped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from agent.config.section import Complaint, Location
+
+
+def between_tables(raw: Mapping[str, Any]) -> Iterator[Complaint]:
+    """Yield double names, triggers of unknown sources and peers whose TLS has no files."""
+    if "source" in raw and not raw["source"]:
+        yield ("source",), "at least one source is needed"
+    for table in ("source", "trigger", "destination"):
+        yield from _double_names(table, _rows(raw, table))
+    yield from _strange_sources(raw)
+    yield from _without_tls_files(raw)
+
+
+def _rows(raw: Mapping[str, Any], table: str) -> list[tuple[int, Mapping[str, Any]]]:
+    rows = raw.get(table)
+    return [
+        (i, r) for i, r in enumerate(rows if isinstance(rows, list | tuple) else ()) if isinstance(r, Mapping)
+    ]
+
+
+def _double_names(table: str, rows: list[tuple[int, Mapping[str, Any]]]) -> Iterator[Complaint]:
+    seen: set[str] = set()
+    for number, row in rows:
+        name = row.get("name")
+        if isinstance(name, str):
+            if name in seen:
+                yield (table, number, "name"), f"{name!r} is already the name of another {table}"
+            seen.add(name)
+
+
+def _strange_sources(raw: Mapping[str, Any]) -> Iterator[Complaint]:
+    names = [r["name"] for _, r in _rows(raw, "source") if isinstance(r.get("name"), str)]
+    for number, row in _rows(raw, "trigger"):
+        wanted = row.get("source")
+        if isinstance(wanted, str) and wanted not in names:
+            near = get_close_matches(wanted, names, n=1)
+            hint = (
+                f"; did you mean {near[0]!r}?"
+                if near
+                else "; there are: " + ", ".join(names)
+                if names
+                else ""
+            )
+            yield ("trigger", number, "source"), f"there is no source {wanted!r}{hint}"
+
+
+def _peers(raw: Mapping[str, Any]) -> Iterator[tuple[Location, Mapping[str, Any]]]:
+    worklist = raw.get("worklist")
+    if isinstance(worklist, Mapping):
+        yield ("worklist",), worklist
+    for number, row in _rows(raw, "destination"):
+        yield ("destination", number), row
+
+
+def _without_tls_files(raw: Mapping[str, Any]) -> Iterator[Complaint]:
+    """Yield each peer with TLS whose files are named neither in its own table nor in `[tls]`."""
+    if raw.get("tls") is not None:
+        return  # what `[tls]` itself lacks is told there
+    for where, peer in _peers(raw):
+        if peer.get("tls", True) is True:
+            missing = [k for k in ("ca_file", "certificate_file", "key_file") if not peer.get(k)]
+            if missing:
+                yield (
+                    (*where, missing[0]),
+                    f"TLS needs {', '.join(missing)} here, or a table [tls] for all peers",
+                )

@@ -1,0 +1,62 @@
+"""A driver's options held against the dataclass `Options` that the driver declares: unknown keys, types, values."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+import drivers
+from agent.config.section import Complaint
+from drivers.options import OptionRefused, build
+
+
+def known(kind: str) -> dict[str, str]:
+    """Return our own drivers of `kind` (`source` or `trigger`) and one sentence about each."""
+    return {name: info.summary for name, info in drivers.DRIVERS.items() if info.kind == kind}
+
+
+def unknown_driver(name: str, kind: str) -> str:
+    """Return why `name` is no driver of `kind`, or the empty string when it is one."""
+    try:
+        found = drivers.find(name).kind
+    except drivers.UnknownDriver:
+        found = ""
+    if found == kind:
+        return ""
+    names = known(kind)
+    near = get_close_matches(name, names, n=1)
+    advice = f"did you mean {near[0]!r}?" if near else "there are: " + ", ".join(sorted(names))
+    return f"there is no {kind} driver {name!r}; {advice}"
+
+
+def fields(driver: str) -> tuple[dataclasses.Field[Any], ...]:
+    """Return the declared options of `driver`."""
+    return dataclasses.fields(drivers.load_options(driver))
+
+
+def complaints(driver: str, raw: Mapping[str, Any]) -> Iterator[Complaint]:
+    """Yield what `raw` has that the options of `driver` do not allow: (key inside `options`, reason).
+
+    Each option is tried alone, so that one mistake does not hide another, then all together.
+    """
+    try:
+        declared = drivers.load_options(driver)
+    except ImportError as e:
+        yield (), f"the driver {driver!r} cannot be loaded: {e}"
+        return
+    alone = [(key, _refusal(declared, {key: value})) for key, value in raw.items()]
+    wrong = [((key,), why) for key, why in alone if why]
+    together = "" if wrong else _refusal(declared, raw)
+    yield from wrong
+    if together:
+        yield (), together
+
+
+def _refusal(declared: type[Any], values: Mapping[str, Any]) -> str:
+    try:
+        build(declared, values)
+    except OptionRefused as e:
+        return str(e)
+    return ""

@@ -1,0 +1,253 @@
+"""The one schema of the configuration (style.md d 14): every key with type, unit, default and one sentence.
+
+The tables of peers are in `peer`, those of sources in `source`; this file holds the box's own and puts all together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+from agent.config.cross import between_tables
+from agent.config.peer import DestinationConfig, PeerConfig, TlsDefaults, WorklistConfig
+from agent.config.section import Complaint, Section
+from agent.config.source import CodeConfig, ObjectConfig, Picture, SourceConfig, TriggerConfig
+from agent.config.values import (
+    AeTitle,
+    AsTuple,
+    FilePath,
+    FolderPath,
+    LongString,
+    LoopbackHost,
+    Seconds,
+    ShortString,
+    ShortText,
+    Timezone,
+    setting,
+)
+from agent.model import Code, Equipment, PeerAddress, TlsMaterial
+
+__all__ = [
+    "Box", "CodeConfig", "Configuration", "DeliveryPolicy", "DestinationConfig", "ExamPolicy", "ObjectConfig",
+    "PeerConfig", "Picture", "SourceConfig", "TlsDefaults", "TriggerConfig", "Web", "WorklistConfig",
+]  # fmt: skip
+
+
+class Box(Section):
+    """Who this box is."""
+
+    name: LongString = setting(
+        ..., "Name of the box on its screens.", example="Ultrasound room 2", min_length=1
+    )
+    ae_title: AeTitle = setting(
+        ..., "AE title of the box, as the PACS and the worklist server know it.", example="ULTRASOUND1"
+    )
+    data_dir: FolderPath = setting(
+        ...,
+        "Folder of the pictures and the database; relative to this file.",
+        example="/var/lib/modality-agent",
+    )
+    station_name: ShortString = setting("", "Station Name (0008,1010); empty: left out.", example="US-ROOM-2")
+    institution_name: LongString = setting(
+        "", "Institution Name (0008,0080); empty: left out.", example="Центральна лікарня, м. Ґалаґани"
+    )
+    institution_address: ShortText = setting(
+        "", "Institution Address (0008,0081); empty: left out.", example="вул. Їжакевича, 1"
+    )
+    institutional_department_name: LongString = setting(
+        "", "Institutional Department Name (0008,1040); empty: left out.", example="Відділення УЗД"
+    )
+    serial_number: LongString = setting(
+        "", "Device Serial Number (0018,1000) of the box; empty: left out.", example="MA-0001"
+    )
+    timezone: Timezone = setting("Europe/Kyiv", "Time zone of the site, a name of the IANA database.")
+    clock: Literal["system", "host"] = setting(
+        "system",
+        "Who vouches for the clock: `system` asks the time service, `host` trusts it (sandbox and tests).",
+    )
+    language: Literal["uk", "en"] = setting("uk", "Language of the screens.")
+
+
+class Web(Section):
+    """Where the page of the box is served."""
+
+    listen: LoopbackHost = setting(
+        "127.0.0.1", "Address that the page listens on; for now only this machine itself."
+    )
+    port: int = setting(
+        8443, "TCP port of the page (HTTPS); 0: the operating system chooses.", ge=0, le=65535
+    )
+    certificate_file: FilePath = setting(
+        "", "PEM certificate of the page; empty: a self-signed one is made on the box.", example="tls/web.pem"
+    )
+    key_file: FilePath = setting("", "PEM private key of that certificate.", example="tls/web.key")
+
+    @classmethod
+    def complaints(cls, raw: Mapping[str, Any]) -> Iterator[Complaint]:
+        """Yield half a pair of certificate and key."""
+        if bool(raw.get("certificate_file")) != bool(raw.get("key_file")):
+            yield ("key_file",), "a certificate and its key are given together or not at all"
+
+
+class ExamPolicy(Section):
+    """How an exam is confirmed, finished and released."""
+
+    confirmation: Literal["click", "reenter", "scan"] = setting(
+        "click", "What confirms the patient: a click, typing the identifier again, or scanning it."
+    )
+    undo_window_s: int = setting(
+        60, "How long a finished exam can still be taken back before it is sent.", unit="s", ge=0, le=3600
+    )
+    temporary_issuer: LongString = setting(
+        "",
+        "Issuer of Patient ID (0010,0021) of temporary identities; empty: the box's AE title.",
+        example="US2-TEMP",
+    )
+    idle_question_min: int = setting(
+        5, "After so long without a capture the page asks whether the exam goes on.", unit="min", ge=1, le=480
+    )
+    idle_finish_min: int = setting(
+        30, "After so long without a capture the exam is finished by itself.", unit="min", ge=1, le=1440
+    )
+
+    @classmethod
+    def complaints(cls, raw: Mapping[str, Any]) -> Iterator[Complaint]:
+        """Yield a question that would come after the finish."""
+        question, finish = raw.get("idle_question_min", 5), raw.get("idle_finish_min", 30)
+        if isinstance(question, int) and isinstance(finish, int) and question >= finish:
+            yield (
+                ("idle_question_min",),
+                "must be shorter than idle_finish_min: first the question, then the finish",
+            )
+
+
+class DeliveryPolicy(Section):
+    """How sending is tried again and when capture stops for want of space."""
+
+    first_retry_s: Seconds = setting(5.0, "Wait after the first failure; it doubles from there.", unit="s")
+    longest_retry_s: Seconds = setting(900.0, "The wait never grows beyond this.", unit="s")
+    jitter: float = setting(
+        0.2, "Random part of each wait, so that boxes do not come back together.", unit="fraction", ge=0, le=1
+    )
+    probe_s: Seconds = setting(60.0, "How often a destination that is down is asked with C-ECHO.", unit="s")
+    suspended_probe_s: Seconds = setting(
+        900.0, "How often a destination whose configuration it refuses is asked with C-ECHO.", unit="s"
+    )
+    poison_aborts: int = setting(
+        3,
+        "An instance on which the peer aborted so often is held and the next goes on.",
+        unit="aborts",
+        ge=1,
+        le=100,
+    )
+    minimum_free_mb: int = setting(
+        300, "Below so much free space nothing new is captured.", unit="MB", ge=50, le=10_000_000
+    )
+
+    @classmethod
+    def complaints(cls, raw: Mapping[str, Any]) -> Iterator[Complaint]:
+        """Yield a first wait that is longer than the longest."""
+        first, longest = raw.get("first_retry_s", 5.0), raw.get("longest_retry_s", 900.0)
+        if isinstance(first, int | float) and isinstance(longest, int | float) and first > longest:
+            yield ("first_retry_s",), "must not be longer than longest_retry_s"
+
+
+class Configuration(Section):
+    """The whole file."""
+
+    box: Box = setting(
+        ...,
+        "Who this box is.",
+        example={
+            "name": "Ultrasound room 2",
+            "ae_title": "ULTRASOUND1",
+            "data_dir": "/var/lib/modality-agent",
+        },
+    )
+    tls: TlsDefaults | None = setting(
+        None,
+        "The TLS files of every peer that names none of its own.",
+        example={"ca_file": "tls/ca.pem", "certificate_file": "tls/box.pem", "key_file": "tls/box.key"},
+    )
+    web: Web = setting(Web(), "Where the page of the box is served.", example={"port": 8443})
+    source: Annotated[tuple[SourceConfig, ...], AsTuple] = setting(
+        ...,
+        "The devices that make pictures, one `[[source]]` each; at least one.",
+        example=[{"name": "us1", "driver": "simulator", "object": {"modality": "US"}}],
+    )
+    trigger: Annotated[tuple[TriggerConfig, ...], AsTuple] = setting(
+        (), "Pedals and buttons, one `[[trigger]]` each.", example=[]
+    )
+    worklist: WorklistConfig | None = setting(
+        None,
+        "The worklist server; absent: only unscheduled and emergency exams.",
+        example={"host": "ris.hospital.example", "called_ae_title": "RIS"},
+    )
+    destination: Annotated[tuple[DestinationConfig, ...], AsTuple] = setting(
+        (),
+        "The archives, one `[[destination]]` each.",
+        example=[{"name": "main-pacs", "host": "pacs.hospital.example", "called_ae_title": "PACS"}],
+    )
+    exam: ExamPolicy = setting(
+        ExamPolicy(), "How an exam is confirmed, finished and released.", example={"undo_window_s": 60}
+    )
+    delivery: DeliveryPolicy = setting(
+        DeliveryPolicy(), "How sending is tried again.", example={"first_retry_s": 5}
+    )
+
+    @classmethod
+    def complaints(cls, raw: Mapping[str, Any]) -> Iterator[Complaint]:
+        """Yield what is wrong between the tables."""
+        yield from between_tables(raw)
+
+    def peer(self, p: PeerConfig) -> PeerAddress:
+        """Return where `p` listens and as whom we speak to it, with the defaults of `[box]` and `[tls]` filled in."""
+        return PeerAddress(
+            name=p.name if isinstance(p, DestinationConfig) else "worklist",
+            host=p.host,
+            port=p.port,
+            called_ae_title=p.called_ae_title,
+            calling_ae_title=p.calling_ae_title or self.box.ae_title,
+            tls=self._material(p) if p.tls else None,
+            connect_timeout_s=p.connect_timeout_s,
+            association_timeout_s=p.association_timeout_s,
+            response_timeout_s=p.response_timeout_s,
+            progress_timeout_s=p.progress_timeout_s,
+            maximum_pdu_size=p.maximum_pdu_size,
+        )
+
+    def _material(self, p: PeerConfig) -> TlsMaterial:
+        own = self.tls
+        return TlsMaterial(
+            ca_file=p.ca_file or (own.ca_file if own else ""),
+            certificate_file=p.certificate_file or (own.certificate_file if own else ""),
+            key_file=p.key_file or (own.key_file if own else ""),
+            verify=p.verify,
+        )
+
+    def equipment(self, source: SourceConfig, software_version: str, device_uid: str) -> Equipment:
+        """Return what captured the pictures and where, as frozen with a series (PS3.3 C.7.5.1, C.8.6.1)."""
+        told = source.object
+        region = told.anatomic_region
+        return Equipment(
+            source=source.name,
+            modality=told.modality,
+            conversion_type=told.conversion_type,
+            series_description=told.series_description,
+            protocol_name=told.protocol_name,
+            body_part_examined=told.body_part_examined,
+            anatomic_region=Code(**region.model_dump()) if region else None,
+            image_laterality=told.image_laterality,
+            burned_in_annotation=told.burned_in_annotation,
+            device_serial_number=self.box.serial_number,
+            software_versions=software_version,
+            device_uid=device_uid,
+            station_name=self.box.station_name,
+            institution_name=self.box.institution_name,
+            institution_address=self.box.institution_address,
+            institutional_department_name=self.box.institutional_department_name,
+            device_manufacturer=told.device_manufacturer,
+            device_model_name=told.device_model_name,
+            device_serial=told.device_serial,
+            timezone=self.box.timezone,
+        )

@@ -1,0 +1,171 @@
+"""The tables of the sources: which driver, how the picture is made, what the object says (dicom.md 1.1, 1.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+from agent.config import options
+from agent.config.section import Complaint, Section
+from agent.config.values import (
+    AsTuple,
+    CodeString,
+    FilePath,
+    LongString,
+    Modality,
+    Name,
+    ShortString,
+    setting,
+)
+
+Rectangle = tuple[int, int, int, int]
+
+
+class Picture(Section):
+    """How the durable picture is made of the source's frame; final at capture (ruling 12)."""
+
+    encoding: Literal["lossless", "jpeg"] = setting(
+        "lossless", "How pixels are kept: every pixel as captured, or JPEG baseline (declared lossy)."
+    )
+    jpeg_quality: int = setting(90, 'Quality of `encoding = "jpeg"`.', unit="percent", ge=50, le=100)
+    deinterlace: Literal["none", "field", "blend", "weave"] = setting(
+        "field",
+        "Interlaced video: `field` keeps one field and fills the lines between, `blend` mixes both, `weave` takes "
+        "both as they are (a still scene only), `none` does nothing; progressive video is never touched.",
+    )
+    crop: Annotated[Rectangle | None, AsTuple] = setting(
+        None,
+        "Part of the picture that is kept: x, y, width, height; absent: all of it.",
+        unit="pixels",
+        example=[8, 8, 704, 560],
+    )
+    mask: Annotated[tuple[Rectangle, ...], AsTuple] = setting(
+        (),
+        "Rectangles painted black, each x, y, width, height, counted before cropping.",
+        unit="pixels",
+        example=[[0, 0, 320, 24]],
+    )
+    colour: Literal["colour", "grey"] = setting(
+        "colour", "Whether the picture is kept in colour or turned to grey."
+    )
+
+    @classmethod
+    def complaints(cls, raw: Mapping[str, Any]) -> Iterator[Complaint]:
+        """Yield each rectangle that lies outside every picture."""
+        if _outside(raw.get("crop")):
+            yield ("crop",), _RECTANGLE
+        mask = raw.get("mask")
+        for number, rectangle in enumerate(mask if isinstance(mask, list | tuple) else ()):
+            if _outside(rectangle):
+                yield ("mask", number), _RECTANGLE
+
+
+_RECTANGLE = "x and y must be 0 or more, width and height 1 or more, none above 16384"
+
+
+def _outside(value: Any) -> bool:
+    if not isinstance(value, list | tuple) or len(value) != 4 or not all(isinstance(v, int) for v in value):
+        return False  # a wrong shape is told by its type
+    return any(v < least or v > 16384 for v, least in zip(value, (0, 0, 1, 1), strict=True))
+
+
+class CodeConfig(Section):
+    """One coded concept (PS3.3 8.8)."""
+
+    value: ShortString = setting(..., "Code Value.", example="71854001", min_length=1)
+    scheme: ShortString = setting(..., "Coding Scheme Designator.", example="SCT", min_length=1)
+    meaning: LongString = setting(..., "Code Meaning.", example="Colon", min_length=1)
+
+
+class ObjectConfig(Section):
+    """What the DICOM object says about the device and the picture."""
+
+    modality: Modality = setting(..., "Modality (0008,0060): what the legacy device is.", example="US")
+    conversion_type: Literal["DV", "DI", "DF", "SD", "SI", "WSD", "DRW", "SYN"] = setting(
+        "DV",
+        "Conversion Type (0008,0064): DV analog video, DI digital interface, DF film, SD paper document, SI print, "
+        "WSD workstation, DRW drawing, SYN synthetic.",
+    )
+    series_description: LongString = setting(
+        "", "Series Description (0008,103E); empty: left out.", example="Ultrasound stills"
+    )
+    protocol_name: LongString = setting("", "Protocol Name (0018,1030); empty: left out.", example="Abdomen")
+    body_part_examined: CodeString = setting(
+        "",
+        "Body Part Examined (0018,0015), a defined term of PS3.16 annex L; empty: left out.",
+        example="ABDOMEN",
+    )
+    anatomic_region: CodeConfig | None = setting(
+        None,
+        "Anatomic Region Sequence (0008,2218); absent: left out.",
+        example={"value": "71854001", "scheme": "SCT", "meaning": "Colon"},
+    )
+    image_laterality: Literal["R", "L", "B", "U"] = setting(
+        "U", "Image Laterality (0020,0062): right, left, both, or U for unpaired or not known."
+    )
+    burned_in_annotation: bool = setting(
+        True, "Burned In Annotation (0028,0301): the device's own screen may show the patient's name."
+    )
+    device_manufacturer: LongString = setting(
+        "",
+        "Manufacturer of the legacy device, for Contributing Equipment; empty: not known.",
+        example="Aloka",
+    )
+    device_model_name: LongString = setting(
+        "", "Model of the legacy device; empty: not known.", example="SSD-500"
+    )
+    device_serial: LongString = setting(
+        "", "Serial number of the legacy device; empty: not known.", example="M01234"
+    )
+
+
+class Driven(Section):
+    """What sources and triggers have in common: a driver and its options."""
+
+    name: Name = setting(..., "Name of this device on the screens and in the logs.", example="us1")
+    driver: str = setting(..., "Driver that speaks to the device.", example="simulator")
+    options: dict[str, Any] = setting({}, "Settings of the driver; each driver declares its own.", example={})
+
+    @classmethod
+    def kind(cls) -> str:
+        """Return which drivers this table may name: `source` or `trigger`."""
+        return "source"
+
+    @classmethod
+    def complaints(cls, raw: Mapping[str, Any]) -> Iterator[Complaint]:
+        """Yield an unknown driver, else what its options' declaration does not allow."""
+        driver = raw.get("driver")
+        if not isinstance(driver, str):
+            return
+        unknown = options.unknown_driver(driver, cls.kind())
+        if unknown:
+            yield ("driver",), unknown
+        elif isinstance(raw.get("options", {}), Mapping):
+            yield from (
+                (("options", *where), why)
+                for where, why in options.complaints(driver, raw.get("options", {}))
+            )
+
+
+class SourceConfig(Driven):
+    """One device that makes pictures."""
+
+    profile: FilePath = setting(
+        "",
+        "TOML file whose tables `picture`, `object` and `options` fill in what this source leaves out.",
+        example="profiles/old-ultrasound-pal.toml",
+    )
+    picture: Picture = setting(Picture(), "How the picture is made.", example={"encoding": "lossless"})
+    object: ObjectConfig = setting(..., "What the DICOM object says.", example={"modality": "US"})
+
+
+class TriggerConfig(Driven):
+    """One pedal, button or line that captures."""
+
+    driver: str = setting(..., "Driver that speaks to the device.", example="keyboard")
+    source: Name = setting(..., "Name of the source that a press captures from.", example="us1")
+
+    @classmethod
+    def kind(cls) -> str:
+        """Return `trigger`."""
+        return "trigger"
