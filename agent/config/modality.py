@@ -1,7 +1,7 @@
 """Which Modality codes a source may carry, as data (PS3.3 C.7.3.1.1.1, Defined Terms of (0008,0060)).
 
-A PACS routes and hangs by this value, so a retired or invented code is refused when the configuration is read,
-with the current code to use instead.
+A PACS routes and hangs by this value, so a retired or invented code is refused when the configuration is
+read, with the current code to use instead.
 """
 
 from __future__ import annotations

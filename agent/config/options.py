@@ -1,4 +1,4 @@
-"""A driver's options held against the dataclass `Options` that the driver declares: unknown keys, types, values."""
+"""A driver's options held against the dataclass `Options` that it declares: unknown keys, types, values."""
 
 from __future__ import annotations
 
@@ -46,12 +46,18 @@ def complaints(driver: str, raw: Mapping[str, Any]) -> Iterator[Complaint]:
     except ImportError as e:
         yield (), f"the driver {driver!r} cannot be loaded: {e}"
         return
-    alone = [(key, _refusal(declared, {key: value})) for key, value in raw.items()]
+    names = [f.name for f in dataclasses.fields(declared)]
+    alone = [(k, _refusal(declared, {k: v}) if k in names else _unknown(k, names)) for k, v in raw.items()]
     wrong = [((key,), why) for key, why in alone if why]
     together = "" if wrong else _refusal(declared, raw)
     yield from wrong
     if together:
         yield (), together
+
+
+def _unknown(key: str, names: list[str]) -> str:
+    near = get_close_matches(key, names, n=1)
+    return "unknown option; " + (f"did you mean {near[0]!r}?" if near else "there are: " + ", ".join(names))
 
 
 def _refusal(declared: type[Any], values: Mapping[str, Any]) -> str:
@@ -60,3 +66,14 @@ def _refusal(declared: type[Any], values: Mapping[str, Any]) -> str:
     except OptionRefused as e:
         return str(e)
     return ""
+
+
+def defaults(driver: str) -> dict[str, Any]:
+    """Return the default of each option of `driver` that has one which TOML can write."""
+    found: dict[str, Any] = {}
+    for f in fields(driver):
+        if f.default is not dataclasses.MISSING:
+            found[f.name] = f.default
+        elif f.default_factory is not dataclasses.MISSING:
+            found[f.name] = f.default_factory()
+    return {name: value for name, value in found.items() if value is not None}

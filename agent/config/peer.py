@@ -1,11 +1,9 @@
-"""The tables of the peers: where a DICOM node listens, as whom we speak, how TLS proves it (PS3.15 B.12, S16)."""
+"""The tables of the peers: where a DICOM node listens, as whom we speak, how TLS proves it (PS3.15 B.12)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
-
-from pydantic import Field
 
 from agent.config.section import Complaint, Section
 from agent.config.values import (
@@ -73,8 +71,8 @@ class PeerConfig(Section):
     )
     verify: Verify = setting(
         "hostname",
-        "How the peer's certificate is held against the peer: `hostname`, `ca-only` (any name of that authority), "
-        "`name:<expected name>` or `pin:<SHA-256 of the certificate>`.",
+        "How the peer's certificate is held against the peer: `hostname`, `ca-only` (any name of that "
+        "authority), `name:<expected name>` or `pin:<SHA-256 of the certificate>`.",
         example="name:pacs-01",
     )
     connect_timeout_s: Seconds = setting(
@@ -129,7 +127,7 @@ class WorklistConfig(PeerConfig):
     refresh_s: Seconds = setting(300.0, "How often the list is asked for again by itself.", unit="s")
     assume_charset: Literal["", "cp1251", "koi8-u", "utf-8", "iso8859-5"] = setting(
         "",
-        "Character set of answers that name none but hold letters outside ASCII; empty: such names are flagged.",
+        "Character set of answers that name none but hold letters outside ASCII; empty: those are flagged.",
         example="cp1251",
     )
     trim_keys: Annotated[tuple[str, ...], AsTuple] = setting(

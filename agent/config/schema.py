@@ -1,6 +1,6 @@
 """The one schema of the configuration (style.md d 14): every key with type, unit, default and one sentence.
 
-The tables of peers are in `peer`, those of sources in `source`; this file holds the box's own and puts all together.
+The tables of peers are in `peer`, those of sources in `source`; this file holds the box's own and the whole.
 """
 
 from __future__ import annotations
@@ -201,7 +201,7 @@ class Configuration(Section):
         yield from between_tables(raw)
 
     def peer(self, p: PeerConfig) -> PeerAddress:
-        """Return where `p` listens and as whom we speak to it, with the defaults of `[box]` and `[tls]` filled in."""
+        """Return where `p` listens and as whom we speak to it, `[box]` and `[tls]` filled in."""
         return PeerAddress(
             name=p.name if isinstance(p, DestinationConfig) else "worklist",
             host=p.host,

@@ -1,4 +1,4 @@
-"""One table of the configuration: frozen, strict, no unknown key; rules between keys never hide other mistakes."""
+"""One table of the configuration: frozen, strict, no unknown key; no mistake hides another."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     @classmethod
-    def complaints(cls, raw: Mapping[str, Any]) -> Iterator[Complaint]:
-        """Yield what is wrong between the keys of `raw`, which is as read: any key may be absent or mistyped."""
+    def complaints(cls, raw: Mapping[str, Any]) -> Iterator[Complaint]:  # noqa: ARG003 -- for subclasses
+        """Yield what is wrong between the keys of `raw`, as read: any key may be absent or mistyped."""
         yield from ()
 
     @model_validator(mode="wrap")

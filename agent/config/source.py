@@ -1,4 +1,4 @@
-"""The tables of the sources: which driver, how the picture is made, what the object says (dicom.md 1.1, 1.4)."""
+"""The tables of the sources: which driver, how the picture is made, what the object says (PS3.3 C.8.6.1)."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Picture(Section):
     jpeg_quality: int = setting(90, 'Quality of `encoding = "jpeg"`.', unit="percent", ge=50, le=100)
     deinterlace: Literal["none", "field", "blend", "weave"] = setting(
         "field",
-        "Interlaced video: `field` keeps one field and fills the lines between, `blend` mixes both, `weave` takes "
-        "both as they are (a still scene only), `none` does nothing; progressive video is never touched.",
+        "Interlaced video: `field` keeps one field and fills the lines between, `blend` mixes both, `weave` "
+        "takes both as they are (a still scene only), `none` does nothing; progressive video stays as it is.",
     )
     crop: Annotated[Rectangle | None, AsTuple] = setting(
         None,
@@ -83,8 +83,8 @@ class ObjectConfig(Section):
     modality: Modality = setting(..., "Modality (0008,0060): what the legacy device is.", example="US")
     conversion_type: Literal["DV", "DI", "DF", "SD", "SI", "WSD", "DRW", "SYN"] = setting(
         "DV",
-        "Conversion Type (0008,0064): DV analog video, DI digital interface, DF film, SD paper document, SI print, "
-        "WSD workstation, DRW drawing, SYN synthetic.",
+        "Conversion Type (0008,0064): DV analog video, DI digital interface, DF film, SD paper document, SI "
+        "print, WSD workstation, DRW drawing, SYN synthetic.",
     )
     series_description: LongString = setting(
         "", "Series Description (0008,103E); empty: left out.", example="Ultrasound stills"
@@ -162,7 +162,7 @@ class SourceConfig(Driven):
 class TriggerConfig(Driven):
     """One pedal, button or line that captures."""
 
-    driver: str = setting(..., "Driver that speaks to the device.", example="keyboard")
+    driver: str = setting(..., "Driver that speaks to the device.", example="serial_line")
     source: Name = setting(..., "Name of the source that a press captures from.", example="us1")
 
     @classmethod

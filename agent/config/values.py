@@ -1,7 +1,7 @@
 """The value types of the configuration: what one value may be, said once (PS3.5 6.2 for AE, CS, LO, SH, ST).
 
-Each validator raises `ValueError` with a reason for the person who edits the file. Paths are resolved against the
-folder of the configuration file, which arrives as the validation context `{"folder": Path}`.
+Each validator raises `ValueError` with a reason for the person who edits the file. Paths are resolved against
+the folder of the configuration file, which arrives as the validation context `{"folder": Path}`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ISCL_PORT = 2761
 
 
 def setting(default: Any, sentence: str, *, unit: str = "", example: Any = None, **limits: Any) -> Any:
-    """Return the field of one setting: default (`...`: required), sentence, unit, example and pydantic limits."""
+    """Return the field of one setting: default (`...`: required), sentence, unit, example, limits."""
     shown = default if example is None else example
     return Field(default, description=sentence, json_schema_extra={"unit": unit, "example": shown}, **limits)
 
@@ -160,6 +160,7 @@ Host = Annotated[str, AfterValidator(_host)]
 LoopbackHost = Annotated[str, AfterValidator(_loopback)]
 DicomPort = Annotated[int, Field(ge=1, le=65535), AfterValidator(_dicom_port)]
 Verify = Annotated[str, AfterValidator(_verify)]
-FilePath = Annotated[str, AfterValidator(_resolve)]
+AS_PATH = AfterValidator(_resolve)
+FilePath = Annotated[str, AS_PATH]
 FolderPath = Annotated[Path, Strict(strict=False), BeforeValidator(_folder)]
 Seconds = Annotated[float, Field(gt=0, le=86400, allow_inf_nan=False)]
