@@ -93,6 +93,7 @@ class DriverError(Exception):
         "no signal": "Check the cable and that the device is switched on.",
         "broken": "Unplug the device and plug it in again.",
         "format": "The device does not offer the configured format; check its profile.",
+        "stuck": "The device's software hangs; it is being started anew.",
         "disabled": "This source is switched off in the configuration.",
     }
 
