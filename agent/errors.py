@@ -247,6 +247,20 @@ class BadRequest(AgentError):
     hint = "Correct the request."
 
 
+class StillThisPatient(IdentityError):
+    """The box restarted while this exam was open. Nothing was captured."""
+
+    code = "I-08"
+    hint = "Confirm that it is still the same patient, or finish the exam."
+
+
+class NotConfirmed(IdentityError):
+    """What was typed or scanned does not confirm the chosen patient."""
+
+    code = "I-09"
+    hint = "Read the number on the wristband again."
+
+
 # --- disk, database, clock ---------------------------------------------------------------------------------
 
 

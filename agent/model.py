@@ -275,6 +275,30 @@ class FrameRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesRecord:
+    """What all objects of one series share beyond patient and equipment; fixed before the first is built.
+
+    Study date and time are those of the order where the study had begun, else of its first acquisition;
+    identical in every object of the study. The performed values equal those of the MPPS, or are empty.
+    """
+
+    study_date: str
+    study_time: str
+    series_number: int
+    series_date: str
+    series_time: str
+    instance_creator_uid: str
+    operators_name: str = ""
+    performed_procedure_step_uid: str = ""
+    """SOP Instance UID of the Modality Performed Procedure Step; empty: MPPS is not in use."""
+    performed_procedure_step_id: str = ""
+    performed_procedure_step_start_date: str = ""
+    performed_procedure_step_start_time: str = ""
+    performed_procedure_step_description: str = ""
+    performed_protocol_codes: tuple[Code, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TlsMaterial:
     """How one peer is spoken to over TLS; paths are local files of the box."""
 
