@@ -21,9 +21,7 @@ def between_tables(raw: Mapping[str, Any]) -> Iterator[Complaint]:
 
 def _rows(raw: Mapping[str, Any], table: str) -> list[tuple[int, Mapping[str, Any]]]:
     rows = raw.get(table)
-    return [
-        (i, r) for i, r in enumerate(rows if isinstance(rows, list | tuple) else ()) if isinstance(r, Mapping)
-    ]
+    return [(i, r) for i, r in enumerate(rows if isinstance(rows, list | tuple) else ()) if isinstance(r, Mapping)]
 
 
 def _double_names(table: str, rows: list[tuple[int, Mapping[str, Any]]]) -> Iterator[Complaint]:
@@ -42,13 +40,7 @@ def _strange_sources(raw: Mapping[str, Any]) -> Iterator[Complaint]:
         wanted = row.get("source")
         if isinstance(wanted, str) and wanted not in names:
             near = get_close_matches(wanted, names, n=1)
-            hint = (
-                f"; did you mean {near[0]!r}?"
-                if near
-                else "; there are: " + ", ".join(names)
-                if names
-                else ""
-            )
+            hint = f"; did you mean {near[0]!r}?" if near else "; there are: " + ", ".join(names) if names else ""
             yield ("trigger", number, "source"), f"there is no source {wanted!r}{hint}"
 
 

@@ -55,9 +55,7 @@ def _in_rows(annotation: Any) -> bool:
 def _section(name: str, table: type[Section], rows: bool) -> str:  # noqa: FBT001 -- the triple of `_sections`
     brackets = f"[[{name}]]" if rows and "." not in name else f"[{name}]"
     about = " ".join((table.__doc__ or "").split())
-    lines = [
-        _row(key, field) for key, field in table.model_fields.items() if not section_in(field.annotation)
-    ]
+    lines = [_row(key, field) for key, field in table.model_fields.items() if not section_in(field.annotation)]
     return "\n".join([f"## `{brackets}`", "", about, "", ROWS, *lines, ""])
 
 
@@ -82,7 +80,10 @@ def _type(field: FieldInfo) -> str:
     }
     kind = "path" if AS_PATH in field.metadata else _kind(field.annotation)
     counted = " characters" if kind == "text" else " values"
-    shown = [f"{sign} {n:g}" if sign != "at most" else f"at most {n}{counted}" for sign, n in limits.items()]
+    shown = [
+        f"{sign} {int(n) if n == int(n) else n}" if sign != "at most" else f"at most {n}{counted}"
+        for sign, n in limits.items()
+    ]
     return ", ".join([kind, *shown])
 
 

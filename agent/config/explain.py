@@ -59,7 +59,7 @@ def reason(error: Mapping[str, Any]) -> str:
             "found": _found(value),
             "value": _shown(value),
             "length": len(value) if isinstance(value, str) else 0,
-            **error.get("ctx", {}),
+            **{key: _limit(limit) for key, limit in error.get("ctx", {}).items()},
         }
     )
 
@@ -92,6 +92,11 @@ def _option_example(where: Location, raw: Mapping[str, Any]) -> str:
     declared = options.defaults(str(raw[str(where[0])][where[1]]["driver"]))
     near = get_close_matches(str(where[3]), declared, n=1) or list(declared)[:1]
     return f"{near[0]} = {toml(declared[near[0]])}" if near else "options = {}"
+
+
+def _limit(value: Any) -> Any:
+    """Return a limit as a person writes it: 1, not 1.0."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _found(value: Any) -> str:

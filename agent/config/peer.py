@@ -48,9 +48,7 @@ class PeerConfig(Section):
     """Where one DICOM peer listens and how it is spoken to."""
 
     host: Host = setting(..., "Name or IP address of the peer.", example="pacs.hospital.example")
-    port: DicomPort = setting(
-        2762, "TCP port of the peer: 2762 is DICOM over TLS; 104 and 11112 are usual without it."
-    )
+    port: DicomPort = setting(2762, "TCP port of the peer: 2762 is DICOM over TLS; 104 and 11112 are usual without it.")
     called_ae_title: AeTitle = setting(..., "AE title of the peer.", example="PACS")
     calling_ae_title: AeTitleOrEmpty = setting(
         "", "AE title that this box gives to this peer; empty: `box.ae_title`.", example="ULTRASOUND1"
@@ -60,9 +58,7 @@ class PeerConfig(Section):
         False,
         "Must be set as well before `tls = false` is accepted: names and pictures then travel readable.",
     )
-    ca_file: FilePath = setting(
-        "", "As `tls.ca_file`, for this peer alone; empty: `[tls]`.", example="tls/pacs-ca.pem"
-    )
+    ca_file: FilePath = setting("", "As `tls.ca_file`, for this peer alone; empty: `[tls]`.", example="tls/pacs-ca.pem")
     certificate_file: FilePath = setting(
         "", "As `tls.certificate_file`, for this peer alone; empty: `[tls]`.", example="tls/box-for-pacs.pem"
     )
@@ -75,18 +71,10 @@ class PeerConfig(Section):
         "authority), `name:<expected name>` or `pin:<SHA-256 of the certificate>`.",
         example="name:pacs-01",
     )
-    connect_timeout_s: Seconds = setting(
-        10.0, "Longest wait for the TCP connection and the TLS handshake.", unit="s"
-    )
-    association_timeout_s: Seconds = setting(
-        30.0, "Longest wait for the answer to an association request.", unit="s"
-    )
-    response_timeout_s: Seconds = setting(
-        120.0, "Longest wait for the answer to one DIMSE request.", unit="s"
-    )
-    progress_timeout_s: Seconds = setting(
-        60.0, "Longest time without one byte moving in a transfer.", unit="s"
-    )
+    connect_timeout_s: Seconds = setting(10.0, "Longest wait for the TCP connection and the TLS handshake.", unit="s")
+    association_timeout_s: Seconds = setting(30.0, "Longest wait for the answer to an association request.", unit="s")
+    response_timeout_s: Seconds = setting(120.0, "Longest wait for the answer to one DIMSE request.", unit="s")
+    progress_timeout_s: Seconds = setting(60.0, "Longest time without one byte moving in a transfer.", unit="s")
     maximum_pdu_size: int = setting(
         65536, "Largest protocol data unit that we accept and announce.", unit="bytes", ge=4096, le=1048576
     )
@@ -148,6 +136,4 @@ class DestinationConfig(PeerConfig):
         ge=1,
         le=1000,
     )
-    required: bool = setting(
-        True, "Whether an exam counts as delivered only after this destination has everything."
-    )
+    required: bool = setting(True, "Whether an exam counts as delivered only after this destination has everything.")

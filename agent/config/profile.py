@@ -8,12 +8,15 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from agent.config.problem import Problem, toml
+from agent.config.problem import Problem
 from agent.config.section import Location
 from agent.config.toml_file import read
 
 TABLES = ("picture", "object", "options")
-"""What a profile may say; the sentence `description` beside them is for people."""
+"""What a profile may say."""
+
+KEYS = ("description", *TABLES)
+"""The description is for people only."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -63,19 +66,19 @@ def _with_profile(merged: Merged, number: int, row: Any, file: str, folder: Path
 
 def _strange(profile: Mapping[str, Any], path: str) -> list[Problem]:
     """Return what in a profile is no table of a profile."""
-    found = []
-    for key, value in profile.items():
-        kind: type = str if key == "description" else Mapping
-        if key not in (*TABLES, "description"):
-            near = get_close_matches(key, TABLES, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else "a profile has: " + ", ".join(TABLES)
-            found.append((key, f"unknown key; {hint}"))
-        elif not isinstance(value, kind):
-            found.append((key, "must be text in quotes" if kind is str else "must be a table"))
-    shown = {"picture": "[picture]", "object": "[object]", "options": "[options]"}
-    return [
-        Problem(
-            file=path, key=k, reason=why, example=shown.get(k, f"description = {toml('Old ultrasound, PAL')}")
-        )
-        for k, why in found
-    ]
+    found = ((key, _objection(key, value)) for key, value in profile.items())
+    return [Problem(file=path, key=key, reason=why, example=_example(key)) for key, why in found if why]
+
+
+def _objection(key: str, value: Any) -> str:
+    if key not in KEYS:
+        near = get_close_matches(key, KEYS, n=1)
+        return "unknown key; " + (f"did you mean {near[0]!r}?" if near else "a profile has: " + ", ".join(KEYS))
+    if key == "description":
+        return "" if isinstance(value, str) else "must be text in quotes"
+    return "" if isinstance(value, Mapping) else "must be a table"
+
+
+def _example(key: str) -> str:
+    nearest = (get_close_matches(key, KEYS, n=1) or ["description"])[0]
+    return 'description = "Old ultrasound, PAL"' if nearest == "description" else f"[{nearest}]"

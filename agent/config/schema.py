@@ -36,9 +36,7 @@ __all__ = [
 class Box(Section):
     """Who this box is."""
 
-    name: LongString = setting(
-        ..., "Name of the box on its screens.", example="Ultrasound room 2", min_length=1
-    )
+    name: LongString = setting(..., "Name of the box on its screens.", example="Ultrasound room 2", min_length=1)
     ae_title: AeTitle = setting(
         ..., "AE title of the box, as the PACS and the worklist server know it.", example="ULTRASOUND1"
     )
@@ -71,12 +69,8 @@ class Box(Section):
 class Web(Section):
     """Where the page of the box is served."""
 
-    listen: LoopbackHost = setting(
-        "127.0.0.1", "Address that the page listens on; for now only this machine itself."
-    )
-    port: int = setting(
-        8443, "TCP port of the page (HTTPS); 0: the operating system chooses.", ge=0, le=65535
-    )
+    listen: LoopbackHost = setting("127.0.0.1", "Address that the page listens on; for now only this machine itself.")
+    port: int = setting(8443, "TCP port of the page (HTTPS); 0: the operating system chooses.", ge=0, le=65535)
     certificate_file: FilePath = setting(
         "", "PEM certificate of the page; empty: a self-signed one is made on the box.", example="tls/web.pem"
     )
@@ -191,9 +185,7 @@ class Configuration(Section):
     exam: ExamPolicy = setting(
         ExamPolicy(), "How an exam is confirmed, finished and released.", example={"undo_window_s": 60}
     )
-    delivery: DeliveryPolicy = setting(
-        DeliveryPolicy(), "How sending is tried again.", example={"first_retry_s": 5}
-    )
+    delivery: DeliveryPolicy = setting(DeliveryPolicy(), "How sending is tried again.", example={"first_retry_s": 5})
 
     @classmethod
     def complaints(cls, raw: Mapping[str, Any]) -> Iterator[Complaint]:

@@ -27,15 +27,11 @@ class Section(BaseModel):
     @classmethod
     def _all_at_once(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         """Validate the keys one by one and between each other, and report both kinds of mistakes together."""
-        between = (
-            [_line(value, where, why) for where, why in cls.complaints(value)] if _is_table(value) else []
-        )
+        between = [_line(value, where, why) for where, why in cls.complaints(value)] if _is_table(value) else []
         try:
             made = handler(value)
         except ValidationError as e:
-            raise ValidationError.from_exception_data(
-                cls.__name__, [*map(_again, e.errors()), *between]
-            ) from e
+            raise ValidationError.from_exception_data(cls.__name__, [*map(_again, e.errors()), *between]) from e
         if between:
             raise ValidationError.from_exception_data(cls.__name__, between)
         return made

@@ -45,9 +45,7 @@ class Picture(Section):
         unit="pixels",
         example=[[0, 0, 320, 24]],
     )
-    colour: Literal["colour", "grey"] = setting(
-        "colour", "Whether the picture is kept in colour or turned to grey."
-    )
+    colour: Literal["colour", "grey"] = setting("colour", "Whether the picture is kept in colour or turned to grey.")
 
     @classmethod
     def complaints(cls, raw: Mapping[str, Any]) -> Iterator[Complaint]:
@@ -111,12 +109,8 @@ class ObjectConfig(Section):
         "Manufacturer of the legacy device, for Contributing Equipment; empty: not known.",
         example="Aloka",
     )
-    device_model_name: LongString = setting(
-        "", "Model of the legacy device; empty: not known.", example="SSD-500"
-    )
-    device_serial: LongString = setting(
-        "", "Serial number of the legacy device; empty: not known.", example="M01234"
-    )
+    device_model_name: LongString = setting("", "Model of the legacy device; empty: not known.", example="SSD-500")
+    device_serial: LongString = setting("", "Serial number of the legacy device; empty: not known.", example="M01234")
 
 
 class Driven(Section):
@@ -141,10 +135,7 @@ class Driven(Section):
         if unknown:
             yield ("driver",), unknown
         elif isinstance(raw.get("options", {}), Mapping):
-            yield from (
-                (("options", *where), why)
-                for where, why in options.complaints(driver, raw.get("options", {}))
-            )
+            yield from ((("options", *where), why) for where, why in options.complaints(driver, raw.get("options", {})))
 
 
 class SourceConfig(Driven):

@@ -109,18 +109,14 @@ def _loopback(value: str) -> str:
 
 def _dicom_port(value: int) -> int:
     if value == ISCL_PORT:
-        raise ValueError(
-            "2761 belongs to ISCL, a withdrawn practice that nobody speaks; DICOM over TLS is on 2762"
-        )
+        raise ValueError("2761 belongs to ISCL, a withdrawn practice that nobody speaks; DICOM over TLS is on 2762")
     return value
 
 
 def _verify(value: str) -> str:
     if value in {"hostname", "ca-only"} or re.fullmatch(r"name:\S+|pin:[0-9a-fA-F]{64}", value):
         return value
-    raise ValueError(
-        "must be hostname, ca-only, name:<expected name> or pin:<64 hexadecimal digits of SHA-256>"
-    )
+    raise ValueError("must be hostname, ca-only, name:<expected name> or pin:<64 hexadecimal digits of SHA-256>")
 
 
 def _resolve(value: str, info: ValidationInfo) -> str:
