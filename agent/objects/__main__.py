@@ -1,0 +1,98 @@
+"""The build child: `python -m agent.objects`, started and watched by the core.
+
+Requests, all with descriptors that the core opened:
+
+    build        a `SeriesRecord` as plain values; frame file (read), empty object file (write) -> {}
+    verify       frame file (read), object file opened anew (read) -> {"built": BuiltObject}
+    thumbnail    {"max_width"}; frame file (read) -> {"size"} and a sealed memfd with a JPEG
+    certificate  PEM or DER file (read), or {"path"} -> subject, issuer, not_before, not_after, sha256
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from agent.errors import BadRequest, StorageError
+from agent.model import SeriesRecord
+from agent.objects import building
+from agent.plain import from_plain, to_plain
+from drivers.serve import Reply, Verb, serve
+from drivers.wire import enter, seal
+
+DATA_LIMIT_MB = 512
+LONGEST_CERTIFICATE = 1 << 20
+
+Answer = tuple[dict[str, Any], list[int]]
+
+
+def build(request: dict[str, Any], fds: list[int], reply: Reply) -> Answer:
+    """Write one object (`building.build`) and sync it."""
+    frame_fd, object_fd = _take(fds, 2)
+    try:
+        facts = from_plain(SeriesRecord, request)
+    except ValueError as e:
+        raise BadRequest(str(e)) from None
+    try:
+        building.build(frame_fd, object_fd, facts, reply.beat)
+        os.fsync(object_fd)
+    except OSError as e:
+        raise StorageError(errno=e.errno) from None
+    return {}, []
+
+
+def verify(_request: dict[str, Any], fds: list[int], reply: Reply) -> Answer:
+    """Read one object again (`building.verify`)."""
+    frame_fd, object_fd = _take(fds, 2)
+    try:
+        return {"built": to_plain(building.verify(frame_fd, object_fd, reply.beat))}, []
+    except OSError as e:
+        raise StorageError(errno=e.errno) from None
+
+
+def thumbnail(request: dict[str, Any], fds: list[int], _reply: Reply) -> Answer:
+    """Make a small JPEG of one frame."""
+    from agent.objects.thumbnail import thumbnail as make  # noqa: PLC0415 - numpy and simplejpeg, when asked
+
+    (frame_fd,) = _take(fds, 1)
+    header = building.read_header(frame_fd)
+    width = request.get("max_width")
+    if not isinstance(width, int):
+        raise BadRequest("max_width: not a number")
+    small = make(header.record, building.payload_reader(frame_fd, header), width)
+    return {"size": len(small)}, [seal([small], "thumbnail")]
+
+
+def certificate(request: dict[str, Any], fds: list[int], _reply: Reply) -> Answer:
+    """Say what a certificate file holds."""
+    from agent.objects.certificate import describe_certificate  # noqa: PLC0415 - cryptography, when asked
+
+    try:
+        content = os.read(fds[0], LONGEST_CERTIFICATE) if fds else Path(str(request.get("path"))).read_bytes()
+    except OSError as e:
+        raise BadRequest("The certificate file cannot be read.", errno=e.errno) from None
+    return describe_certificate(content), []
+
+
+VERBS: dict[str, Verb] = {
+    "build": build,
+    "verify": verify,
+    "thumbnail": thumbnail,
+    "certificate": certificate,
+}
+
+
+def _take(fds: list[int], count: int) -> list[int]:
+    if len(fds) != count:
+        raise BadRequest(f"{count} descriptors are needed.")
+    return fds
+
+
+def main() -> None:
+    """Serve until the core closes the channel."""
+    serve(enter(data_limit_mb=DATA_LIMIT_MB), VERBS)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""A Secondary Capture Image from its modules (PS3.3 A.8.1), in pydicom's words, without Pixel Data.
+
+Every UID comes from the records; none is made here (promise P3). The same values always give the same data
+set.
+"""
+
+from __future__ import annotations
+
+from pydicom import Dataset
+from pydicom.sequence import Sequence
+
+from agent.errors import ObjectInvalid
+from agent.model import Equipment, FrameRecord, IdentitySnapshot, SeriesRecord
+from agent.objects.attributes import Attributes
+from agent.objects.equipment import equipment
+from agent.objects.image import image, sop_common
+from agent.objects.patient import patient, patient_study
+from agent.objects.pixel import pixel
+from agent.objects.series import series
+from agent.objects.strict import strict
+from agent.objects.study import study
+
+
+def secondary_capture(
+    snapshot: IdentitySnapshot, box: Equipment, record: FrameRecord, facts: SeriesRecord
+) -> Dataset:
+    """Return the data set of one still, in tag order, all but Pixel Data.
+
+    Raises `ObjectInvalid` naming the attribute that cannot be written.
+    """
+    modules: Attributes = {
+        **sop_common(record, box, facts),
+        **patient(snapshot),
+        **patient_study(snapshot),
+        **study(snapshot, facts),
+        **series(snapshot, box, record, facts),
+        **equipment(box),
+        **image(record, box),
+        **pixel(record),
+    }
+    with strict():
+        return _data_set(modules, "")
+
+
+def _data_set(attributes: Attributes, path: str) -> Dataset:
+    data_set = Dataset()
+    for keyword, value in attributes.items():
+        _set(data_set, keyword, value, path)
+    return data_set
+
+
+def _set(data_set: Dataset, keyword: str, value: object, path: str) -> None:
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        value = Sequence([_data_set(item, f"{path}{keyword}>") for item in value])
+    try:
+        setattr(data_set, keyword, value)
+    except (ValueError, TypeError, OverflowError, ArithmeticError, Warning):
+        raise ObjectInvalid(f"{path}{keyword}: not a value of its VR.", keyword=f"{path}{keyword}") from None

@@ -1,0 +1,69 @@
+"""General Image, SC Image and SOP Common modules (PS3.3 C.7.6.1, C.8.6.2, C.12.1)."""
+
+from __future__ import annotations
+
+from agent.model import Equipment, FrameRecord, SeriesRecord
+from agent.objects.attributes import Attributes, code_items, optional
+from agent.objects.instant import instant
+
+SECONDARY_CAPTURE_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.7"
+UTF_8 = "ISO_IR 192"
+
+SCANNED = frozenset({"DF", "SD", "SI"})
+"""Conversion types whose pixels are a picture of a picture: Image Type value 2 is SECONDARY."""
+DERIVING = frozenset({"cropped", "masked", "scaled", "annotated"})
+"""Words of `FrameRecord.processing` that change what the picture shows: Image Type value 1 is DERIVED."""
+
+_LONGEST_VIDEO_FORMAT = 16
+_LONGEST_DIGITAL_FORMAT = 64
+_LONGEST_DERIVATION = 1024
+
+
+def sop_common(record: FrameRecord, box: Equipment, facts: SeriesRecord) -> Attributes:
+    """Return the SOP Common module; the instance was created when its frame got its UID: at capture."""
+    at = instant(record.acquired_at, box.timezone)
+    return {
+        "SpecificCharacterSet": UTF_8,
+        "SOPClassUID": SECONDARY_CAPTURE_IMAGE_STORAGE,
+        "SOPInstanceUID": record.sop_instance_uid,
+        "InstanceCreationDate": at.date,
+        "InstanceCreationTime": at.time,
+        "InstanceCreatorUID": facts.instance_creator_uid,
+        "InstanceNumber": record.instance_number,
+        "TimezoneOffsetFromUTC": at.offset,
+    }
+
+
+def image(record: FrameRecord, box: Equipment) -> Attributes:
+    """Return the image modules: what the picture is, when it was made and what was done to it."""
+    at = instant(record.acquired_at, box.timezone)
+    return {
+        "ImageType": _image_type(record, box),
+        "ContentDate": at.date,
+        "ContentTime": at.time,
+        "AcquisitionDate": at.date,
+        "AcquisitionTime": at.time,
+        "AcquisitionDateTime": at.date_time,
+        "DateOfSecondaryCapture": at.date,
+        "TimeOfSecondaryCapture": at.time,
+        "PatientOrientation": "",
+        "ImageLaterality": box.image_laterality or "U",
+        "BurnedInAnnotation": "YES" if box.burned_in_annotation else "NO",
+        **optional(
+            DerivationDescription=record.processing[:_LONGEST_DERIVATION].strip(),
+            AnatomicRegionSequence=code_items([box.anatomic_region] if box.anatomic_region else []),
+        ),
+        **_format_acquired(record, box),
+    }
+
+
+def _image_type(record: FrameRecord, box: Equipment) -> list[str]:
+    done = {part.partition(":")[0].strip() for part in record.processing.split(";")}
+    first = "DERIVED" if done & DERIVING else "ORIGINAL"
+    return [first, "SECONDARY" if box.conversion_type in SCANNED else "PRIMARY"]
+
+
+def _format_acquired(record: FrameRecord, box: Equipment) -> Attributes:
+    if box.conversion_type == "DV" and len(record.image_format) <= _LONGEST_VIDEO_FORMAT:
+        return optional(VideoImageFormatAcquired=record.image_format)
+    return optional(DigitalImageFormatAcquired=record.image_format[:_LONGEST_DIGITAL_FORMAT].strip())

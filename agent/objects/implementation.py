@@ -1,0 +1,4 @@
+"""Who wrote the file: the identifiers of this implementation (PS3.7 D.3.3.2, PS3.10 7.1). Fixed for ever."""
+
+IMPLEMENTATION_CLASS_UID = "2.25.272930482763245884656246961797111180152"
+IMPLEMENTATION_VERSION_NAME = "MODALITYAGENT_1"

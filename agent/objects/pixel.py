@@ -1,0 +1,45 @@
+"""Image Pixel module and the lossy history (PS3.3 C.7.6.3, C.7.6.1.1.5), without the pixels themselves.
+
+The payload is final at capture (architecture.md, ruling 12) and is spliced in by `part10.py`; here is only
+what describes it.
+"""
+
+from __future__ import annotations
+
+from agent.model import FrameRecord
+from agent.objects.attributes import Attributes
+
+EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
+JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
+
+
+def pixel(record: FrameRecord) -> Attributes:
+    """Return the attributes that describe the payload; a square pixel has no Pixel Aspect Ratio."""
+    return {
+        "SamplesPerPixel": record.samples_per_pixel,
+        "PhotometricInterpretation": record.photometric_interpretation,
+        **({"PlanarConfiguration": 0} if record.samples_per_pixel > 1 else {}),
+        "Rows": record.rows,
+        "Columns": record.columns,
+        "BitsAllocated": record.bits_allocated,
+        "BitsStored": record.bits_stored,
+        "HighBit": record.bits_stored - 1,
+        "PixelRepresentation": 0,
+        **_aspect_ratio(record),
+        **_lossy(record),
+    }
+
+
+def _aspect_ratio(record: FrameRecord) -> Attributes:
+    ratio = record.pixel_aspect_ratio
+    return {} if ratio is None or ratio[0] == ratio[1] else {"PixelAspectRatio": list(ratio)}
+
+
+def _lossy(record: FrameRecord) -> Attributes:
+    if not record.lossy:
+        return {"LossyImageCompression": "00"}
+    return {
+        "LossyImageCompression": "01",
+        "LossyImageCompressionMethod": [method for method, _ in record.lossy],
+        "LossyImageCompressionRatio": [f"{ratio:.6g}" for _, ratio in record.lossy],
+    }

@@ -1,0 +1,287 @@
+"""Our own check of an object before it may be queued, as a table of rules (promise P4; dicom.md 1, 10.1).
+
+It holds what the common conformance checker misses: lossy flags against the transfer syntax, counts of
+ratio and method, the form of the offset from UTC, letters lost to `?`. Checked once in memory before
+writing and once more on what was read back from the file. A broken rule is told by keyword and reason,
+never by value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pydicom import DataElement, Dataset
+from pydicom.datadict import dictionary_has_tag, dictionary_VM
+
+from agent.errors import ObjectInvalid
+from agent.model import FrameRecord
+from agent.objects import vr
+from agent.objects.pixel import EXPLICIT_VR_LITTLE_ENDIAN, JPEG_BASELINE
+from agent.objects.terms import (
+    ENUMERATED,
+    FORBIDDEN,
+    IDENTITY_TEXT,
+    LOSSY_METHODS,
+    PHOTOMETRIC,
+    TYPE_1,
+    TYPE_2,
+)
+
+Holds = Callable[[Dataset, FrameRecord], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One thing that must hold, said about one attribute."""
+
+    keyword: str
+    reason: str
+    holds: Holds
+
+
+SPACINGS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
+_OFFSET = re.compile(r"(?!-0000)[+-](?:0[0-9]|1[0-4])[0-5][0-9]")
+
+
+def _values(data_set: Dataset, keyword: str) -> list[Any]:
+    value = data_set.get(keyword)
+    if value is None or value == "":
+        return []
+    return list(value) if isinstance(value, (list, tuple)) or _is_many(value) else [value]
+
+
+def _is_many(value: object) -> bool:
+    return hasattr(value, "__iter__") and not isinstance(value, str) and hasattr(value, "append")
+
+
+def _items(data_set: Dataset) -> Iterator[tuple[str, Dataset]]:
+    """Yield the data set and every item below it, each with its path."""
+    yield "", data_set
+    for element in data_set:
+        if element.VR == "SQ":
+            for item in element.value:
+                yield from ((f"{element.keyword}>{path}", below) for path, below in _items(item))
+
+
+def _code_is_complete(item: Dataset) -> bool:
+    if "CodeMeaning" not in item and "CodeValue" not in item and "CodingSchemeDesignator" not in item:
+        return True
+    named = item.get("CodeValue") or item.get("LongCodeValue")
+    return bool(named and item.get("CodingSchemeDesignator") and item.get("CodeMeaning"))
+
+
+def _native_size(d: Dataset) -> int:
+    return int(d.Rows) * int(d.Columns) * int(d.SamplesPerPixel) * int(d.BitsAllocated) // 8
+
+
+def _native(r: FrameRecord) -> bool:
+    return r.transfer_syntax_uid == EXPLICIT_VR_LITTLE_ENDIAN
+
+
+def _aspect_ratio_holds(d: Dataset, _r: FrameRecord) -> bool:
+    ratio = [int(value) for value in _values(d, "PixelAspectRatio")]
+    return not ratio or (len(ratio) == 2 and min(ratio) > 0 and ratio[0] != ratio[1])
+
+
+def _uids_differ(d: Dataset, _r: FrameRecord) -> bool:
+    return len({d.StudyInstanceUID, d.SeriesInstanceUID, d.SOPInstanceUID}) == 3
+
+
+def _last_method_is_jpeg(d: Dataset, r: FrameRecord) -> bool:
+    methods = _values(d, "LossyImageCompressionMethod")
+    return _native(r) or (bool(methods) and methods[-1] == "ISO_10918_1")
+
+
+def _enumerated(keyword: str) -> Holds:
+    return lambda d, _r: set(_values(d, keyword)) <= ENUMERATED[keyword]
+
+
+def _filled(keyword: str) -> Holds:
+    return lambda d, _r: bool(_values(d, keyword))
+
+
+def _present(keyword: str) -> Holds:
+    return lambda d, _r: keyword in d
+
+
+def _absent(keyword: str) -> Holds:
+    return lambda d, _r: keyword not in d
+
+
+def _not_replaced(keyword: str) -> Holds:
+    def holds(d: Dataset, _r: FrameRecord) -> bool:
+        texts = [str(value) for _, item in _items(d) for value in _values(item, keyword)]
+        return not any("?" in text or "\ufffd" in text for text in texts)
+
+    return holds
+
+
+ATTRIBUTE_RULES = (
+    *(Rule(k, "is missing or empty.", _filled(k)) for k in TYPE_1),
+    *(Rule(k, "is missing.", _present(k)) for k in TYPE_2),
+    *(Rule(k, "does not belong in this object.", _absent(k)) for k in FORBIDDEN),
+    *(Rule(k, "is not one of the defined values.", _enumerated(k)) for k in ENUMERATED),
+    *(Rule(k, "has letters that were replaced on the way.", _not_replaced(k)) for k in IDENTITY_TEXT),
+)
+"""Applied first: the relations below may rely on them."""
+
+RELATIONS = (
+    Rule(
+        "TransferSyntaxUID",
+        "is not one that this box builds.",
+        lambda _d, r: r.transfer_syntax_uid in (EXPLICIT_VR_LITTLE_ENDIAN, JPEG_BASELINE),
+    ),
+    Rule("SOPInstanceUID", "is also the UID of the series or study.", _uids_differ),
+    Rule(
+        "ImageType",
+        "has other values than ORIGINAL or DERIVED, PRIMARY or SECONDARY.",
+        lambda d, _r: (
+            d.ImageType[0] in ("ORIGINAL", "DERIVED") and d.ImageType[1] in ("PRIMARY", "SECONDARY")
+            if len(_values(d, "ImageType")) >= 2
+            else False
+        ),
+    ),
+    Rule(
+        "TimezoneOffsetFromUTC",
+        "is not an offset as +0200.",
+        lambda d, _r: _OFFSET.fullmatch(str(d.TimezoneOffsetFromUTC)) is not None,
+    ),
+    Rule(
+        "AcquisitionDateTime",
+        "has another offset than the object.",
+        lambda d, _r: str(d.AcquisitionDateTime).endswith(str(d.TimezoneOffsetFromUTC)),
+    ),
+    Rule("InstanceNumber", "is not positive.", lambda d, _r: int(d.InstanceNumber) > 0),
+    Rule("SeriesNumber", "is not positive.", lambda d, _r: int(d.SeriesNumber) > 0),
+    Rule(
+        "PhotometricInterpretation",
+        "does not go with the samples per pixel and the transfer syntax.",
+        lambda d, r: (
+            d.PhotometricInterpretation in PHOTOMETRIC.get((r.transfer_syntax_uid, d.SamplesPerPixel), set())
+        ),
+    ),
+    Rule(
+        "PlanarConfiguration",
+        "must be 0 in colour and absent in grey.",
+        lambda d, _r: d.get("PlanarConfiguration") == (0 if d.SamplesPerPixel == 3 else None),
+    ),
+    Rule("BitsStored", "is not within Bits Allocated.", lambda d, _r: 1 <= d.BitsStored <= d.BitsAllocated),
+    Rule("HighBit", "is not Bits Stored minus one.", lambda d, _r: d.HighBit == d.BitsStored - 1),
+    Rule(
+        "BitsAllocated",
+        "must be 8, all stored, in colour and in JPEG Baseline.",
+        lambda d, r: (d.BitsAllocated, d.BitsStored) == (8, 8) or (d.SamplesPerPixel == 1 and _native(r)),
+    ),
+    Rule(
+        "PixelData",
+        "has another length than rows, columns, samples and bits say.",
+        lambda d, r: r.payload_size == _native_size(d) if _native(r) else r.payload_size > 4,
+    ),
+    Rule(
+        "LossyImageCompression",
+        "does not tell the lossy stages of the frame.",
+        lambda d, r: d.LossyImageCompression == ("01" if r.lossy else "00"),
+    ),
+    Rule(
+        "LossyImageCompression",
+        "must be 01 in JPEG Baseline.",
+        lambda d, r: _native(r) or d.LossyImageCompression == "01",
+    ),
+    Rule(
+        "LossyImageCompressionMethod",
+        "is not given once for each lossy stage.",
+        lambda d, r: len(_values(d, "LossyImageCompressionMethod")) == len(r.lossy),
+    ),
+    Rule(
+        "LossyImageCompressionMethod",
+        "is not a defined term.",
+        lambda d, _r: set(_values(d, "LossyImageCompressionMethod")) <= LOSSY_METHODS,
+    ),
+    Rule(
+        "LossyImageCompressionMethod", "does not end with that of the transfer syntax.", _last_method_is_jpeg
+    ),
+    Rule(
+        "LossyImageCompressionRatio",
+        "is not given once for each lossy stage.",
+        lambda d, r: len(_values(d, "LossyImageCompressionRatio")) == len(r.lossy),
+    ),
+    Rule(
+        "LossyImageCompressionRatio",
+        "is not positive.",
+        lambda d, _r: all(float(ratio) > 0 for ratio in _values(d, "LossyImageCompressionRatio")),
+    ),
+    Rule("PixelAspectRatio", "is not two different positive numbers.", _aspect_ratio_holds),
+    Rule(
+        "PixelAspectRatio",
+        "must be absent where a spacing is given.",
+        lambda d, _r: "PixelAspectRatio" not in d or not any(k in d for k in SPACINGS),
+    ),
+    Rule(
+        "RequestAttributesSequence",
+        "has an item without its two IDs.",
+        lambda d, _r: all(
+            item.get("RequestedProcedureID") and item.get("ScheduledProcedureStepID")
+            for item in d.get("RequestAttributesSequence", ())
+        ),
+    ),
+    Rule(
+        "OtherPatientIDsSequence",
+        "has an item without an ID.",
+        lambda d, _r: all(item.get("PatientID") for item in d.get("OtherPatientIDsSequence", ())),
+    ),
+    Rule(
+        "CodeMeaning",
+        "a code without value, scheme or meaning.",
+        lambda d, _r: all(_code_is_complete(item) for _, item in _items(d)),
+    ),
+)
+
+
+def check(data_set: Dataset, record: FrameRecord) -> None:
+    """Raise `ObjectInvalid` naming the first attribute of `data_set` (without Pixel Data) that breaks a rule.
+
+    `record` tells what the payload is. The error's facts are `keyword` (with its path) and `reason`.
+    """
+    _check_elements(data_set)
+    for rule in (*ATTRIBUTE_RULES, *RELATIONS):
+        if not rule.holds(data_set, record):
+            raise broken(rule.keyword, rule.reason)
+
+
+def broken(keyword: str, reason: str) -> ObjectInvalid:
+    """Return the error that names `keyword` and `reason`."""
+    return ObjectInvalid(f"{keyword}: {reason}", keyword=keyword, reason=reason)
+
+
+def _check_elements(data_set: Dataset) -> None:
+    for path, item in _items(data_set):
+        for element in item:
+            if reason := _wrong_element(element):
+                raise broken(f"{path}{element.keyword or 'unknown attribute'}", reason)
+
+
+def _wrong_element(element: DataElement) -> str:
+    """Return why this element may not be written, or nothing (PS3.5 6.2, 7.8)."""
+    if element.tag.is_private or not dictionary_has_tag(element.tag):
+        return "is private or unknown."
+    if element.tag.group in (0x0002, 0x7FE0) or element.tag.element == 0:
+        return "does not belong in the data set."
+    if element.VR == "SQ":
+        return "" if element.value else "is an empty sequence."
+    if element.VM > 1 and dictionary_VM(element.tag) == "1":
+        return "has more than one value."
+    return _wrong_value(element)
+
+
+def _wrong_value(element: DataElement) -> str:
+    if element.VR in vr.BINARY:
+        return ""
+    syntax = vr.SYNTAX.get(element.VR)
+    if syntax is None:
+        return "has an unexpected VR."
+    values = list(element.value) if element.VM > 1 else [element.value]
+    texts = [str(value) for value in values if value not in (None, "")]
+    return "" if all(syntax(text) for text in texts) else f"breaks the rules of VR {element.VR}."
