@@ -43,7 +43,7 @@ def complaints(driver: str, raw: Mapping[str, Any]) -> Iterator[Complaint]:
     """
     try:
         declared = drivers.load_options(driver)
-    except ImportError as e:
+    except (ImportError, AttributeError) as e:
         yield (), f"the driver {driver!r} cannot be loaded: {e}"
         return
     names = [f.name for f in dataclasses.fields(declared)]
@@ -63,7 +63,7 @@ def _unknown(key: str, names: list[str]) -> str:
 def _refusal(declared: type[Any], values: Mapping[str, Any]) -> str:
     try:
         build(declared, values)
-    except OptionRefused as e:
+    except (OptionRefused, TypeError) as e:
         return str(e)
     return ""
 
