@@ -42,6 +42,11 @@ class AgentError(Exception):
     def __str__(self) -> str:
         return f"{self.message} {self.hint} ({self.code})"
 
+    @classmethod
+    def by_code(cls, code: str) -> type[AgentError]:
+        """Return the class of a code; an unknown one is a plain `AgentError`."""
+        return cls._by_code.get(code, AgentError)
+
     def to_wire(self) -> dict[str, Any]:
         """Return the error as JSON-ready values, to cross a process border."""
         return {"code": self.code, "message": self.message, "facts": self.facts}
@@ -49,7 +54,7 @@ class AgentError(Exception):
 
 def from_wire(value: dict[str, Any]) -> AgentError:
     """Return the error that `to_wire` described; an unknown code becomes a plain `AgentError`."""
-    kind = AgentError._by_code.get(str(value.get("code")), AgentError)
+    kind = AgentError.by_code(str(value.get("code")))
     return kind(str(value.get("message", "")), **dict(value.get("facts") or {}))
 
 

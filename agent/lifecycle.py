@@ -128,7 +128,37 @@ DESTINATION: Table = {
     ("refused us", DestinationState.MISCONFIGURED): DestinationState.MISCONFIGURED,
 }
 
-TABLES: Mapping[str, Table] = {"exam": EXAM, "frame": FRAME, "job": JOB, "destination": DESTINATION}
+
+class DeviceState(StrEnum):
+    """Life of a source, in memory only: a restart begins at `starting`."""
+
+    STARTING = "starting"
+    """Its child is coming up."""
+    READY = "ready"
+    """Pictures arrive."""
+    NO_SIGNAL = "no signal"
+    """The device is there, its picture is not."""
+    RESTARTING = "restarting"
+    """It crashed, hung or was unplugged; tried again by itself, for ever."""
+    BROKEN = "broken"
+    """It failed too often in a row; the reason is kept, and it is still tried once a minute."""
+
+
+DEVICE: Table = {
+    ("ready", DeviceState.STARTING): DeviceState.READY,
+    ("ready", DeviceState.RESTARTING): DeviceState.READY,
+    ("ready", DeviceState.NO_SIGNAL): DeviceState.READY,
+    ("ready", DeviceState.READY): DeviceState.READY,
+    ("signal lost", DeviceState.READY): DeviceState.NO_SIGNAL,
+    ("signal lost", DeviceState.STARTING): DeviceState.NO_SIGNAL,
+    ("signal lost", DeviceState.RESTARTING): DeviceState.NO_SIGNAL,
+    ("signal lost", DeviceState.NO_SIGNAL): DeviceState.NO_SIGNAL,
+    **{("failed", state): DeviceState.RESTARTING for state in DeviceState},
+    **{("failed too often", state): DeviceState.BROKEN for state in DeviceState},
+    **{("start", state): DeviceState.STARTING for state in DeviceState},
+}
+
+TABLES: Mapping[str, Table] = {"exam": EXAM, "frame": FRAME, "job": JOB, "destination": DESTINATION, "device": DEVICE}
 
 
 def after(machine: str, event: str, state: str) -> str:

@@ -49,7 +49,7 @@ def fsync_folder(folder: Path) -> None:
 
 def rename(source: Path, target: Path) -> None:
     """Give a complete file its final name, atomically."""
-    os.rename(source, target)
+    source.rename(target)
 
 
 class Spool:

@@ -37,7 +37,7 @@ class Destinations:
         values = {key: row[key] for key in row.keys()}  # noqa: SIM118
         return Belief(**{**values, "state": DestinationState(row["state"])})
 
-    def learn(self, name: str, event: str, until: float, code: str, words: str, stamp: Stamp) -> None:  # noqa: PLR0917
+    def learn(self, name: str, event: str, until: float, code: str, words: str, stamp: Stamp) -> None:
         """Apply `answered`, `unreachable` or `refused us`; durable on return."""
 
         def work(connection: Connection) -> None:

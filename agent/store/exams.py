@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from agent.errors import AnotherExamOpen, NotFound, OutOfDate
+from agent.errors import AnotherExamOpen, NotFound, OutOfDate, WrongState
 from agent.lifecycle import ExamState
 from agent.model import Equipment, ExamKind, IdentitySnapshot
 from agent.plain import from_plain, to_plain
@@ -75,7 +75,7 @@ class Exams:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def open(  # noqa: PLR0917
+    def open(
         self,
         exam_id: str,
         source: str,
@@ -166,7 +166,23 @@ class Exams:
             if event == "undo":
                 _assert_free(connection, _get(connection, exam_id).source)
             move(connection, "exam", exam_id, event, stamp, code=reason)
-            connection.execute("UPDATE exam SET reason = ?, release_due = NULL WHERE exam_id = ?", (reason, exam_id))
+            connection.execute(
+                "UPDATE exam SET reason = ?, release_due = NULL, run_id = ? WHERE exam_id = ?",
+                (reason, stamp.run_id, exam_id),
+            )
+            return _get(connection, exam_id)
+
+        return self._database.write(work)
+
+    def resume(self, exam_id: str, stamp: Stamp) -> Exam:
+        """Let an exam of an older run go on in this one: a person said it is still this patient; durable."""
+
+        def work(connection: Connection) -> Exam:
+            exam = _get(connection, exam_id)
+            if exam.state is not ExamState.OPEN:
+                raise WrongState
+            note(connection, "exam", exam_id, "resume", exam.state, exam.state, stamp)
+            connection.execute("UPDATE exam SET run_id = ? WHERE exam_id = ?", (stamp.run_id, exam_id))
             return _get(connection, exam_id)
 
         return self._database.write(work)
@@ -186,11 +202,13 @@ class Exams:
                 move(connection, "exam", row["exam_id"], "release", stamp)
             return [row["exam_id"] for row in rows]
 
-        return self._database.write(work) if self._finishing() else []
+        return self._database.write(work) if self.next_release() is not None else []
 
-    def _finishing(self) -> bool:
+    def next_release(self) -> float | None:
+        """Return when the next undo window ends (Unix seconds); None: no exam is finishing."""
         with self._database.read() as connection:
-            return connection.execute("SELECT 1 FROM exam WHERE state = 'finishing' LIMIT 1").fetchone() is not None
+            row = connection.execute("SELECT min(release_due) AS due FROM exam WHERE state = 'finishing'").fetchone()
+            return None if row["due"] is None else float(row["due"])
 
     def close_delivered(self, stamp: Stamp) -> list[str]:
         """Move released exams whose frames are all built and whose jobs are all done to `delivered`."""

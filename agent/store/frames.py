@@ -113,7 +113,7 @@ class Frames:
     def objects(self) -> dict[str, int]:
         """Return frame id → size of its object file for every object that must exist."""
         query = """SELECT sop_instance.frame_id, size FROM sop_instance
-            JOIN frame USING (frame_id) WHERE frame.state <> 'purged'"""
+            JOIN frame USING (frame_id) WHERE frame.state = 'built'"""
         with self._database.read() as connection:
             return {row["frame_id"]: row["size"] for row in connection.execute(query)}
 

@@ -93,13 +93,13 @@ class Jobs:
         """Return when the next pending job is due (Unix seconds; infinity: none; beyond `horizon`: now)."""
         ends = "SELECT not_before FROM job WHERE state = 'pending' AND destination = :name ORDER BY not_before"
         with self._database.read() as connection:
-            query = f"SELECT ({ends} LIMIT 1) AS first, ({ends} DESC LIMIT 1) AS last"  # noqa: S608
+            query = f"SELECT ({ends} LIMIT 1) AS first, ({ends} DESC LIMIT 1) AS last"
             row = connection.execute(query, {"name": destination}).fetchone()
         if row["first"] is None:
             return float("inf")
         return 0.0 if row["last"] > horizon else float(row["first"])
 
-    def settle(  # noqa: PLR0917
+    def settle(
         self, job_id: int, event: str, outcome: Outcome, not_before: float, stamp: Stamp, *, counts: bool = False
     ) -> None:
         """Record how one try ended and move the job by `event` (`sent`, `later` or `hold`); durable on return.

@@ -26,11 +26,11 @@ def move(
 ) -> str:
     """Apply `event` to one row and return its new state; raises `NotFound` or `WrongState`."""
     key = _KEYS[machine]
-    row = connection.execute(f"SELECT state FROM {machine} WHERE {key} = ?", (subject,)).fetchone()  # noqa: S608
+    row = connection.execute(f"SELECT state FROM {machine} WHERE {key} = ?", (subject,)).fetchone()
     if row is None:
         raise NotFound(f"There is no {machine} of that name.")
     new = after(machine, event, row["state"])
-    connection.execute(f"UPDATE {machine} SET state = ? WHERE {key} = ?", (new, subject))  # noqa: S608
+    connection.execute(f"UPDATE {machine} SET state = ? WHERE {key} = ?", (new, subject))
     note(connection, machine, subject, event, row["state"], new, stamp, code=code)
     return new
 

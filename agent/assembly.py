@@ -1,0 +1,237 @@
+"""Builds the rooms from the configuration, each from what it may know and nothing more.
+
+Part of the composition root: `supervisor` decides order and life, this file who is handed what.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent import __version__
+from agent.building import Building
+from agent.clock import Clock
+from agent.config.schema import Configuration, SourceConfig
+from agent.delivery import Destination
+from agent.devices import Device, Devices, SourceSetup
+from agent.errors import AgentError
+from agent.exam import Examinations, ExamRules
+from agent.host import device_uid, new_uid, page_certificate
+from agent.launcher import Launcher
+from agent.model import Equipment
+from agent.ops.progress import Progress
+from agent.peers import Peers
+from agent.retry import RetryPolicy
+from agent.service import BoxFacts, Changes, Service
+from agent.spool import Spool, Steps
+from agent.store import Store
+from agent.store.transition import Stamp
+from agent.triggers import Triggers
+from agent.web.server import Server
+from agent.worklist import Worklist, WorklistRules
+
+SOCKET = "control.sock"
+ALLOWED_TURN_S = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What every room may stand on."""
+
+    configuration: Configuration
+    root: Path
+    run_id: str
+    store: Store
+    spool: Spool
+    clock: Clock
+    launcher: Launcher
+    peers: Peers
+    progress: Progress
+    stamp: Callable[[str], Stamp]
+    steps: Steps
+    on_broken: Callable[[AgentError], None]
+
+
+class House:
+    """All rooms of one run, wired together."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._g = ground
+        self._c = ground.configuration
+        self.changes = Changes()
+        self.devices = self._devices()
+        self.destinations = self._destinations()
+        self.building = self._building()
+        self.worklist = self._worklist()
+        self.exams = self._exams()
+        self.triggers = Triggers(self._c.trigger, ground.launcher, self.exams, turned=self._worker("triggers"))
+        self.service = Service(
+            self._facts(),
+            ground.store,
+            ground.spool,
+            ground.clock,
+            self.devices,
+            self.worklist,
+            self.exams,
+            self.building,
+            self.destinations,
+            self.changes,
+        )
+        self.server = self._server()
+        self.changes.listen(lambda what, _name: self.building.wake() if what == "exam" else None)
+
+    def _worker(self, name: str) -> Callable[[], None]:
+        return self._g.progress.expect(name, ALLOWED_TURN_S)
+
+    def _now(self) -> Stamp:
+        return self._g.stamp("")
+
+    def _facts(self) -> BoxFacts:
+        return BoxFacts(
+            name=self._c.box.name,
+            run_id=self._g.run_id,
+            language=self._c.box.language,
+            confirmation=self._c.exam.confirmation,
+            undo_window_s=float(self._c.exam.undo_window_s),
+        )
+
+    def _devices(self) -> Devices:
+        return Devices({source.name: self._device(source) for source in self._c.source})
+
+    def _device(self, source: SourceConfig) -> Device:
+        setup = SourceSetup(
+            name=source.name,
+            driver=source.driver,
+            options=dict(source.options),
+            still=source.picture.model_dump(mode="json"),
+        )
+        return Device(
+            setup,
+            self._g.launcher,
+            changed=lambda name: self.changes.notice("source", name),
+            turned=self._worker(f"source-{source.name}"),
+        )
+
+    def _destinations(self) -> dict[str, Destination]:
+        d = self._c.delivery
+        policy = RetryPolicy(
+            first_s=d.first_retry_s,
+            longest_s=d.longest_retry_s,
+            jitter=d.jitter,
+            suspended_probe_s=d.suspended_probe_s,
+            poison_aborts=d.poison_aborts,
+        )
+        return {
+            destination.name: Destination(
+                self._c.peer(destination),
+                self._g.store,
+                self._g.spool,
+                self._g.peers,
+                self._g.clock,
+                policy=policy,
+                batch=destination.maximum_batch,
+                luck=random.SystemRandom().random,
+                stamp=self._now,
+                notice=self.changes.notice,
+                turned=self._worker(f"delivery-{destination.name}"),
+                steps=self._g.steps,
+            )
+            for destination in self._c.destination
+        }
+
+    def _building(self) -> Building:
+        return Building(
+            self._g.store,
+            self._g.spool,
+            self._g.launcher,
+            self._g.clock,
+            destinations=tuple(self.destinations),
+            undo_window_s=float(self._c.exam.undo_window_s),
+            stamp=self._now,
+            notice=self.changes.notice,
+            queued=self._queued,
+            turned=self._worker("building"),
+            steps=self._g.steps,
+            on_broken=self._g.on_broken,
+        )
+
+    def _queued(self) -> None:
+        for destination in self.destinations.values():
+            destination.wake()
+
+    def _worklist(self) -> Worklist:
+        w = self._c.worklist
+        rules = WorklistRules(
+            days_before=w.days_before if w else 0,
+            days_after=w.days_after if w else 0,
+            modality=w.modality if w else "",
+            station_ae_title=w.station_ae_title if w else "",
+            maximum_items=w.maximum_items if w else 1,
+            assume_charset=w.assume_charset if w else "",
+            trim_keys=w.trim_keys if w else (),
+            refresh_s=float(w.refresh_s) if w else 3600.0,
+        )
+        return Worklist(
+            self._c.peer(w) if w else None,
+            rules,
+            self._g.store,
+            self._g.peers,
+            self._g.clock,
+            stamp=self._now,
+            notice=self.changes.notice,
+            turned=self._worker("worklist"),
+        )
+
+    def _exams(self) -> Examinations:
+        own_uid = device_uid(self._g.root)
+        sources = {source.name: source for source in self._c.source}
+
+        def equipment(name: str) -> Equipment:
+            return self._c.equipment(sources[name], __version__, own_uid)
+
+        return Examinations(
+            self._g.store,
+            self._g.spool,
+            self.devices,
+            self._g.clock,
+            rules=ExamRules(
+                box=self._c.box.ae_title,
+                temporary_issuer=self._c.exam.temporary_issuer or self._c.box.ae_title,
+                confirmation=self._c.exam.confirmation,
+                undo_window_s=float(self._c.exam.undo_window_s),
+                minimum_free_bytes=self._c.delivery.minimum_free_mb * 1_000_000,
+            ),
+            equipment=equipment,
+            uids=new_uid,
+            stamp=self._g.stamp,
+            notice=self.changes.notice,
+            steps=self._g.steps,
+            on_broken=self._g.on_broken,
+        )
+
+    def _server(self) -> Server:
+        web = self._c.web
+        certificate, key = web.certificate_file, web.key_file
+        if not certificate:
+            certificate, key = page_certificate(self._g.root)
+        return Server(
+            self.service,
+            listen=web.listen,
+            port=web.port,
+            certificate_file=certificate,
+            key_file=key,
+            socket_path=self._g.root / SOCKET,
+        )
+
+    def workers(self) -> dict[str, Callable[[threading.Event], None]]:
+        """Return every worker's main loop by name; each ends when the event is set."""
+        return {
+            "building": self.building.run,
+            "worklist": self.worklist.run,
+            "triggers": self.triggers.run,
+            **{f"delivery-{name}": destination.run for name, destination in self.destinations.items()},
+            **{f"source-{name}": self.devices.get(name).run for name in self.devices.names()},
+        }

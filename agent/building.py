@@ -1,0 +1,166 @@
+"""Builds each SOP Instance once, when its exam is released and the clock is trusted (rulings 6 and 8).
+
+The build child writes into a descriptor, the core makes the file durable, the child reads the renamed file
+again and compares it with the snapshot; only then does the object exist and is queued (promise P4).
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from agent.child import BUILD, Child
+from agent.clock import Clock
+from agent.errors import AgentError, ChildError, ClockNotTrusted, ObjectError, SpoolDamaged, StorageError
+from agent.launcher import Launcher
+from agent.model import BuiltObject, ClockTrust
+from agent.plain import from_plain
+from agent.spool import Spool, Steps
+from agent.store import Exam, Store, StoredFrame
+from agent.store.transition import Stamp
+
+_TURN_S = 10.0
+_DEADLINE_S = 120.0
+_CHILD_TRIES = 3
+
+
+class Building:
+    """The worker that turns captured frames of released exams into queued objects."""
+
+    def __init__(
+        self,
+        store: Store,
+        spool: Spool,
+        launcher: Launcher,
+        clock: Clock,
+        *,
+        destinations: tuple[str, ...],
+        undo_window_s: float,
+        stamp: Callable[[], Stamp],
+        notice: Callable[[str, str], None],
+        queued: Callable[[], None],
+        turned: Callable[[], None],
+        steps: Steps,
+        on_broken: Callable[[AgentError], None],
+    ) -> None:
+        self._store, self._spool, self._launcher, self._clock = store, spool, launcher, clock
+        self._destinations, self._undo_window_s = destinations, undo_window_s
+        self._stamp, self._notice, self._queued = stamp, notice, queued
+        self._turned, self._steps, self._on_broken = turned, steps, on_broken
+        self._wake = threading.Event()
+        self._child: Child | None = None
+        self._child_failures: dict[str, int] = {}
+
+    def wake(self) -> None:
+        """An exam may have been finished or released."""
+        self._wake.set()
+
+    def run(self, stop: threading.Event) -> None:
+        """Release, build and queue until `stop`; the thread's main loop."""
+        while not stop.is_set():
+            self._turned()
+            self._wake.clear()
+            for exam_id in self._store.exams.release_due(self._stamp().unix, self._undo_window_s, self._stamp()):
+                self._notice("exam", exam_id)
+            if not self._build_some(stop):
+                self._rest()
+                self._wake.wait(self._until_next_release())
+        self._end_child()
+
+    def _until_next_release(self) -> float:
+        due = self._store.exams.next_release()
+        return _TURN_S if due is None else min(_TURN_S, max(0.05, due - self._stamp().unix))
+
+    def _build_some(self, stop: threading.Event) -> bool:
+        if self._clock.trust() is ClockTrust.UNTRUSTED:
+            return False
+        frames = self._store.frames.to_build()
+        for frame_id in frames:
+            if stop.is_set():
+                break
+            self._turned()
+            self._build_or_hold(frame_id)
+        return bool(frames)
+
+    def _build_or_hold(self, frame_id: str) -> None:
+        frame = self._store.frames.get(frame_id)
+        exam = self._store.exams.get(frame.record.exam_id)
+        try:
+            self._build(exam, frame)
+            self._child_failures.pop(frame_id, None)
+        except (ObjectError, SpoolDamaged, ClockNotTrusted) as e:
+            self._hold(frame_id, e)
+        except ChildError as e:
+            self._end_child()
+            self._child_failures[frame_id] = self._child_failures.get(frame_id, 0) + 1
+            if self._child_failures[frame_id] >= _CHILD_TRIES:
+                self._hold(frame_id, e)
+        except StorageError as e:
+            self._on_broken(e)
+            self._wake.wait(_TURN_S)
+        self._notice("exam", exam.exam_id)
+
+    def _hold(self, frame_id: str, error: AgentError) -> None:
+        stamp = self._stamp()
+        self._store.frames.apply(frame_id, "hold", stamp, reason=f"{error.code} {error.message}")
+        self._store.records.raise_alarm(error.code, frame_id, error.message, stamp)
+
+    def _build(self, exam: Exam, frame: StoredFrame) -> None:
+        if frame.record.clock_trust is ClockTrust.UNTRUSTED:
+            raise ClockNotTrusted("The picture was taken while the clock was not set; a person must date it.")
+        frame_id = frame.record.frame_id
+        frame_fd = self._spool.open_frame(frame_id)
+        try:
+            self._write(exam, frame_id, frame_fd)
+            built = self._verify(frame_id, frame_fd)
+        finally:
+            os.close(frame_fd)
+        self._steps("build:verified")
+        self._store.frames.built(built, self._destinations, self._stamp())
+        self._steps("build:queued")
+        self._queued()
+
+    def _write(self, exam: Exam, frame_id: str, frame_fd: int) -> None:
+        part_fd = self._spool.begin_object(frame_id)
+        try:
+            self._ask("build", _series(exam), [frame_fd, part_fd])
+            self._steps("build:written")
+            self._spool.finish_object(frame_id, part_fd)
+        finally:
+            os.close(part_fd)
+
+    def _verify(self, frame_id: str, frame_fd: int) -> BuiltObject:
+        object_fd = self._spool.open_object(frame_id)
+        try:
+            answer = self._ask("verify", {}, [frame_fd, object_fd])
+        finally:
+            os.close(object_fd)
+        try:
+            return from_plain(BuiltObject, answer["built"])
+        except (KeyError, ValueError) as e:
+            raise ChildError("The build child answered what was not understood.") from e
+
+    def _ask(self, do: str, params: dict[str, Any], fds: list[int]) -> dict[str, Any]:
+        if self._child is None or self._child.death is not None:
+            self._end_child()
+            self._child = Child(BUILD, self._launcher)
+            self._child.wait_ready()
+        answer, extra = self._child.request(do, params, fds, deadline_s=_DEADLINE_S)
+        for fd in extra:
+            os.close(fd)
+        return answer
+
+    def _rest(self) -> None:
+        """Nothing to build: the child's memory is worth more than its start-up."""
+        self._end_child()
+
+    def _end_child(self) -> None:
+        if self._child is not None:
+            self._child.stop()
+            self._child = None
+
+
+def _series(exam: Exam) -> dict[str, Any]:
+    return {"series_number": exam.series_number, "opened_at": exam.opened_at}

@@ -1,0 +1,261 @@
+"""The core's side of the source children: one `Device` for each, kept alive for ever, asked for stills.
+
+A frame arrives as a sealed memfd with a header of plain values; no pixel is looked at here. A device that
+crashes, hangs or lies is killed and started again with growing waits, and disturbs no other.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from agent.child import SOURCE, Child
+from agent.errors import AgentError, ChildBroken, ChildDied, FrameRefused, UnknownSource
+from agent.launcher import Launcher
+from agent.lifecycle import DeviceState, after
+from drivers.wire import WireBroken, sealed_size
+
+STILL_DEADLINE_S = 5.0
+BROKEN_AFTER = 5
+_WAITS_S = (0.2, 1.0, 2.0, 5.0, 15.0, 60.0)
+_TURN_S = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceView:
+    """What a person may know about a source now."""
+
+    name: str
+    state: DeviceState = DeviceState.STARTING
+    reason: str = ""
+    advice: str = ""
+    signal: str = "unknown"
+    geometry: str = ""
+    pid: int = 0
+    resident_kb: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceSetup:
+    """What the source child is told: plain values from the configuration."""
+
+    name: str
+    driver: str
+    options: dict[str, Any]
+    still: dict[str, Any]
+
+
+class Device:
+    """One source, its child and its newest preview."""
+
+    def __init__(
+        self,
+        setup: SourceSetup,
+        launcher: Launcher,
+        *,
+        changed: Callable[[str], None],
+        turned: Callable[[], None],
+    ) -> None:
+        self.setup = setup
+        self.view = DeviceView(name=setup.name)
+        self._launcher = launcher
+        self._changed = changed
+        self._turned = turned
+        self._child: Child | None = None
+        self._failures = 0
+        self._viewers = 0
+        self._preview: tuple[int, bytes] = (0, b"")
+        self._fresh = threading.Condition()
+
+    def run(self, stop: threading.Event) -> None:
+        """Keep the child alive until `stop`; the thread's main loop."""
+        while not stop.is_set():
+            self._live_once(stop)
+            if not stop.is_set():
+                self._pause(stop)
+
+    def _live_once(self, stop: threading.Event) -> None:
+        self._become("start")
+        child: Child | None = None
+        try:
+            child = Child(SOURCE, self._launcher, self._event)
+            child.wait_ready()
+            opening = {"driver": self.setup.driver, "options": self.setup.options, "still": self.setup.still}
+            child.request("open", opening, deadline_s=30.0)
+            self._child = child
+            self._resume_preview()
+            self._watch(child, stop)
+        except AgentError as e:
+            self._fail(e)
+        finally:
+            self._child = None
+            if child is not None:
+                child.stop()
+
+    def _watch(self, child: Child, stop: threading.Event) -> None:
+        while not stop.is_set():
+            self._turned()
+            if child.wait_dead(_TURN_S):
+                raise child.death or ChildDied()
+            geometry = _geometry(child.last_beat) or self.view.geometry
+            self.view = replace(self.view, pid=child.pid, resident_kb=child.resident_kb, geometry=geometry)
+            if self.view.state is DeviceState.READY:
+                self._failures = 0
+
+    def _pause(self, stop: threading.Event) -> None:
+        left = _WAITS_S[min(self._failures, len(_WAITS_S) - 1)]
+        while left > 0 and not stop.is_set():
+            self._turned()
+            stop.wait(min(left, _TURN_S))
+            left -= _TURN_S
+
+    def _fail(self, error: AgentError) -> None:
+        self._failures += 1
+        event = "failed too often" if self._failures >= BROKEN_AFTER else "failed"
+        self._become(event, reason=error.message, advice=error.hint)
+
+    def _become(self, event: str, *, reason: str = "", advice: str = "", signal: str | None = None) -> None:
+        state = DeviceState(after("device", event, self.view.state))
+        old = self.view
+        signal = signal if signal is not None else old.signal
+        self.view = replace(old, state=state, reason=reason, advice=advice, signal=signal)
+        if (old.state, old.reason, old.signal) != (state, reason, signal):
+            self._changed(self.setup.name)
+
+    def _event(self, message: dict[str, Any], fds: list[int]) -> None:
+        try:
+            kind = message["event"]
+            if kind == "preview" and fds:
+                self._keep_preview(int(message.get("frame_number", 0)), fds[0])
+            elif kind == "signal":
+                signal = str(message.get("signal", "unknown"))
+                self._become("signal lost" if signal in ("no signal", "no sync") else "ready", signal=signal)
+            elif kind == "device":
+                self._device_event(message)
+        finally:
+            for fd in fds:
+                os.close(fd)
+
+    def _device_event(self, message: dict[str, Any]) -> None:
+        if message.get("state") == "ready":
+            self._become("ready", signal="present")
+        else:
+            self._become("failed", reason=str(message.get("cause", "")), advice=str(message.get("advice", "")))
+
+    # --- stills ---------------------------------------------------------------------------------------------
+
+    def still(self, not_before_ns: int) -> tuple[dict[str, Any], int]:
+        """Return the header and the sealed payload of the first complete frame taken at or after the press.
+
+        `not_before_ns` is CLOCK_MONOTONIC. The caller closes the descriptor. Raises `NoSignal`,
+        `PictureNotLive`, `FrameRefused`, `NoFrameInTime`, or `ChildBroken` while the device restarts.
+        """
+        child = self._alive()
+        deadline_ms = int(STILL_DEADLINE_S * 500)
+        header, fds = child.request(
+            "still", {"not_before_ns": not_before_ns, "deadline_ms": deadline_ms}, deadline_s=STILL_DEADLINE_S
+        )
+        if len(fds) != 1 or not _whole(header, fds[0]):
+            _close(fds)
+            raise FrameRefused("The picture's size is not what was announced. Nothing was captured.")
+        return header, fds[0]
+
+    def flush(self) -> None:
+        """Forget every frame taken before now (opening an exam: ruling 1)."""
+        with self._fresh:
+            self._preview = (0, b"")
+        if self._child is not None:
+            self._child.request("flush", {}, deadline_s=STILL_DEADLINE_S)
+
+    def inject(self, fault: str) -> None:
+        """Make the simulator misbehave; other drivers refuse."""
+        self._alive().request("fault", {"fault": fault}, deadline_s=STILL_DEADLINE_S)
+
+    def _alive(self) -> Child:
+        child = self._child
+        if child is None:
+            raise ChildBroken(f"The picture source is restarting. {self.view.reason}".strip())
+        return child
+
+    # --- preview --------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Have the source make previews while somebody looks, and only then."""
+        with self._fresh:
+            self._viewers += 1
+        self._resume_preview()
+        try:
+            yield
+        finally:
+            with self._fresh:
+                self._viewers -= 1
+            self._resume_preview()
+
+    def next_preview(self, seen: int, timeout_s: float) -> tuple[int, bytes]:
+        """Return (frame number, JPEG) once it is newer than `seen`, or the old one after `timeout_s`."""
+        with self._fresh:
+            self._fresh.wait_for(lambda: self._preview[0] != seen, timeout_s)
+            return self._preview
+
+    def _resume_preview(self) -> None:
+        child = self._child
+        if child is None:
+            return
+        wanted = {"on": self._viewers > 0, "max_fps": 10, "max_width": 768}
+        try:
+            child.request("preview", wanted, deadline_s=STILL_DEADLINE_S)
+        except AgentError:
+            return  # the watching loop sees the child's death and starts it again
+
+    def _keep_preview(self, number: int, fd: int) -> None:
+        try:
+            jpeg = os.pread(fd, sealed_size(fd), 0)
+        except WireBroken:
+            return
+        with self._fresh:
+            self._preview = (number, jpeg)
+            self._fresh.notify_all()
+
+
+class Devices:
+    """All sources of the box, by name."""
+
+    def __init__(self, devices: dict[str, Device]) -> None:
+        self._devices = devices
+
+    def get(self, name: str) -> Device:
+        """Return one device; raises `UnknownSource`."""
+        try:
+            return self._devices[name]
+        except KeyError:
+            raise UnknownSource from None
+
+    def names(self) -> list[str]:
+        return list(self._devices)
+
+    def views(self) -> list[DeviceView]:
+        return [device.view for device in self._devices.values()]
+
+
+def _geometry(beat: dict[str, Any]) -> str:
+    geometry = beat.get("geometry") or {}
+    if not geometry:
+        return ""
+    return f"{geometry.get('image_format') or ''} {geometry.get('columns')}×{geometry.get('rows')}".strip()
+
+
+def _whole(header: dict[str, Any], fd: int) -> bool:
+    try:
+        return sealed_size(fd) == header.get("payload_size")
+    except WireBroken:
+        return False
+
+
+def _close(fds: list[int]) -> None:
+    for fd in fds:
+        os.close(fd)

@@ -1,0 +1,285 @@
+"""Exams: choose and confirm, capture into the exam that was open at the press, finish, undo (promises P1, P2)."""
+
+from __future__ import annotations
+
+import os
+import threading
+import uuid
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from agent import identity
+from agent.clock import Clock
+from agent.devices import Devices
+from agent.errors import (
+    AgentError,
+    DiskFull,
+    ExamClosed,
+    FrameRefused,
+    NoOpenExam,
+    OutOfDate,
+    StillThisPatient,
+    StorageError,
+)
+from agent.frame_file import encode_header
+from agent.lifecycle import ExamState
+from agent.model import Equipment, ExamKind, FrameRecord, IdentitySnapshot, Patient
+from agent.plain import from_plain
+from agent.spool import FRAME, Spool, Steps
+from agent.store import Exam, Store, StoredFrame
+from agent.store.transition import Stamp
+
+Notice = Callable[[str, str], None]
+"""Tells those who look: (what changed, its name)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExamRules:
+    """The site's policy, from the configuration."""
+
+    box: str
+    temporary_issuer: str
+    confirmation: str
+    undo_window_s: float
+    minimum_free_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Press:
+    """One deliberate act at a trigger: one press, one image."""
+
+    trigger_id: str
+    pressed_ns: int
+    """CLOCK_MONOTONIC at the press."""
+
+
+class Examinations:
+    """What a person may do with exams; every answer that says "captured" comes after the row is durable."""
+
+    def __init__(
+        self,
+        store: Store,
+        spool: Spool,
+        devices: Devices,
+        clock: Clock,
+        *,
+        rules: ExamRules,
+        equipment: Callable[[str], Equipment],
+        uids: Callable[[], str],
+        stamp: Callable[[str], Stamp],
+        notice: Notice,
+        steps: Steps,
+        on_broken: Callable[[AgentError], None],
+    ) -> None:
+        self._store, self._spool, self._devices, self._clock = store, spool, devices, clock
+        self._rules, self._equipment, self._uids, self._stamp = rules, equipment, uids, stamp
+        self._notice, self._steps, self._on_broken = notice, steps, on_broken
+        self._capturing: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self.last_refusal: dict[str, AgentError] = {}
+
+    def stamp(self, who: str) -> Stamp:
+        """Return when and in which run something is done, and by whom."""
+        return self._stamp(who)
+
+    def paused(self, exam: Exam) -> bool:
+        """Return whether the box restarted while `exam` was open and nobody confirmed the patient since."""
+        return exam.state is ExamState.OPEN and exam.run_id != self._stamp("").run_id
+
+    # --- opening --------------------------------------------------------------------------------------------
+
+    def open_scheduled(self, source: str, key: str, digest: str, typed: str, who: str) -> Exam:
+        """Open an exam for the worklist entry `key` as it was shown (`digest`); durable on return.
+
+        Raises `OutOfDate` when the entry changed since, `NotConfirmed`, `IdentityBlocked`, `AnotherExamOpen`.
+        """
+        entry = self._store.worklists.entry(key)
+        if digest and entry.digest != digest:
+            raise OutOfDate("The worklist entry changed since it was shown.")
+        identity.assert_confirmed(entry.step.patient, self._rules.confirmation, typed)
+        snapshot = identity.scheduled(
+            entry.step,
+            uid=self._uids(),
+            number=self._store.records.next_number("study"),
+            confirmed_by=who,
+            confirmation=self._rules.confirmation,
+        )
+        return self._open(source, snapshot, who, entry_key=key, entry_digest=entry.digest)
+
+    def open_unscheduled(self, source: str, patient: Patient, who: str) -> Exam:
+        """Open an exam without an order for a patient whom a person typed; durable on return."""
+        number = self._store.records.next_number("study")
+        snapshot = identity.unscheduled(patient, uid=self._uids(), number=number, confirmed_by=who)
+        return self._open(source, snapshot, who)
+
+    def open_emergency(self, source: str, who: str) -> Exam:
+        """Open an exam under a loud temporary identity; durable on return."""
+        snapshot = identity.emergency(
+            box=self._rules.box,
+            issuer=self._rules.temporary_issuer,
+            at=self._clock.now(),
+            uid=self._uids(),
+            number=self._store.records.next_number("emergency"),
+            confirmed_by=who,
+        )
+        return self._open(source, snapshot, who)
+
+    def _open(
+        self, source: str, snapshot: IdentitySnapshot, who: str, *, entry_key: str = "", entry_digest: str = ""
+    ) -> Exam:
+        device = self._devices.get(source)
+        exam = self._store.exams.open(
+            str(uuid.UUID(bytes=os.urandom(16), version=4)),
+            source,
+            snapshot,
+            self._equipment(source),
+            self._uids(),
+            self._clock.boottime_ns(),
+            self._stamp(who),
+            entry_key=entry_key,
+            entry_digest=entry_digest,
+        )
+        with suppress(AgentError):  # a restarting source has no old frame to forget
+            device.flush()
+        self._notice("exam", exam.exam_id)
+        return exam
+
+    # --- capturing ------------------------------------------------------------------------------------------
+
+    def capture(self, source: str, press: Press, *, exam_id: str = "") -> StoredFrame:
+        """Capture one still into the exam that is open now; the tick.
+
+        On return the frame file (fsync, rename, folder fsync) and its row (WAL fsync) are durable. The press
+        belongs to the exam open on arrival; if that one closes meanwhile, `ExamClosed` is raised and nothing
+        is kept (ruling 1). The same `trigger_id` again returns the same frame. Raises `NoOpenExam`,
+        `OutOfDate` (`exam_id` is not the open one), `StillThisPatient`, `DiskFull`, `StorageError` and the
+        device's errors.
+        """
+        exam = self._store.exams.open_on(source)
+        if exam is None:
+            raise NoOpenExam
+        self._assert_may_capture(exam, exam_id)
+        with self._capturing[source]:
+            done = self._store.frames.by_trigger(press.trigger_id)
+            if done is None:
+                self._keep(exam, press)
+                done = self._store.frames.by_trigger(press.trigger_id)
+        if done is None or done.record.exam_id != exam.exam_id:
+            raise ExamClosed
+        self._steps("capture:before-tick")
+        self._notice("exam", exam.exam_id)
+        return done
+
+    def _assert_may_capture(self, exam: Exam, exam_id: str) -> None:
+        if exam_id and exam.exam_id != exam_id:
+            raise OutOfDate
+        if self.paused(exam):
+            raise StillThisPatient
+        if self._spool.free_bytes() < self._rules.minimum_free_bytes:
+            raise DiskFull
+
+    def _keep(self, exam: Exam, press: Press) -> None:
+        header, payload_fd = self._devices.get(exam.source).still(press.pressed_ns)
+        try:
+            record = self._record(exam, press, header)
+            extra = {"series_number": exam.series_number, "opened_at": exam.opened_at, "run_id": exam.run_id}
+            head = encode_header(record, exam.snapshot, exam.equipment, extra)
+            size = self._spool.write_frame(record.frame_id, head, payload_fd, record.payload_size)
+        except StorageError as e:
+            if not isinstance(e, DiskFull):
+                self._on_broken(e)
+            raise
+        finally:
+            os.close(payload_fd)
+        self._commit(record, size)
+
+    def _commit(self, record: FrameRecord, size: int) -> None:
+        try:
+            self._store.frames.commit(record, size, self._stamp(""))
+        except ExamClosed:
+            self._spool.remove(self._frame_path(record.frame_id))
+            raise
+        self._steps("capture:committed")
+
+    def _frame_path(self, frame_id: str) -> Path:
+        return self._spool.frames / f"{frame_id}{FRAME}"
+
+    def _record(self, exam: Exam, press: Press, header: dict[str, Any]) -> FrameRecord:
+        age_s = self._clock.monotonic() - header["captured_ns"] / 1e9
+        acquired = self._clock.now() - timedelta(seconds=age_s)
+        aspect = header.get("pixel_aspect_ratio")
+        try:
+            return from_plain(
+                FrameRecord,
+                {
+                    **{name: header[name] for name in _FROM_SOURCE},
+                    "pixel_aspect_ratio": aspect,
+                    "frame_id": str(uuid.UUID(bytes=os.urandom(16), version=4)),
+                    "exam_id": exam.exam_id,
+                    "snapshot_digest": exam.snapshot_sha256,
+                    "sop_instance_uid": self._uids(),
+                    "series_instance_uid": exam.series_instance_uid,
+                    "instance_number": self._store.frames.next_instance_number(exam.series_instance_uid),
+                    "acquired_at": acquired.isoformat(),
+                    "boottime_ns": self._clock.boottime_ns() - int(age_s * 1e9),
+                    "clock_trust": self._clock.trust().value,
+                    "trigger_id": press.trigger_id,
+                },
+            )
+        except (KeyError, ValueError) as e:
+            raise FrameRefused("The source described its picture wrongly. Nothing was captured.") from e
+
+    def refused(self, source: str, error: AgentError) -> None:
+        """A press at a pedal came to nothing: tell it where people look."""
+        self.last_refusal[source] = error
+        self._notice("refused", source)
+
+    # --- after ----------------------------------------------------------------------------------------------
+
+    def still_this_patient(self, exam_id: str, who: str) -> Exam:
+        """Let an exam that was open when the box restarted go on; a person said it is the same patient."""
+        exam = self._store.exams.resume(exam_id, self._stamp(who))
+        self._notice("exam", exam_id)
+        return exam
+
+    def finish(self, exam_id: str, who: str) -> Exam:
+        """Close the exam for captures; durable on return. It is released when the undo window ends.
+
+        An emergency exam is held instead: a person decides about it. One without pictures is discarded.
+        """
+        exam, stamp = self._store.exams.get(exam_id), self._stamp(who)
+        event, reason = _END.get((exam.state, exam.kind), ("", "")) if exam.captured else ("discard", "no pictures")
+        if event and exam.state is ExamState.OPEN:
+            exam = self._store.exams.apply(exam_id, event, stamp, reason=reason)
+        else:
+            exam = self._store.exams.finish(exam_id, stamp.unix + self._rules.undo_window_s, stamp)
+        self._notice("exam", exam_id)
+        return exam
+
+    def apply(self, exam_id: str, event: str, who: str, reason: str = "") -> Exam:
+        """`undo`, `release` (of a held exam), `hold` or `discard` an exam; durable on return."""
+        exam = self._store.exams.apply(exam_id, event, self._stamp(who), reason=reason)
+        self._notice("exam", exam_id)
+        return exam
+
+
+_END = {(ExamState.OPEN, ExamKind.EMERGENCY): ("hold", "temporary identity")}
+_FROM_SOURCE = (
+    "rows",
+    "columns",
+    "samples_per_pixel",
+    "bits_allocated",
+    "bits_stored",
+    "photometric_interpretation",
+    "transfer_syntax_uid",
+    "payload_size",
+    "payload_sha256",
+    "lossy",
+    "image_format",
+    "processing",
+    "frame_number",
+)

@@ -1,0 +1,94 @@
+"""From a worklist entry or a person's words to an identity snapshot. Pure: UIDs and numbers are passed in.
+
+dicom.md 3.4: scheduled steps keep the order's Study Instance UID and accession number; unscheduled and
+emergency exams get their own UID and an empty accession number. Nothing is invented.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import datetime
+
+from agent.errors import BadRequest, IdentityBlocked, NotConfirmed
+from agent.model import ExamKind, IdentitySnapshot, Patient, ScheduledProcedureStep
+
+_DIGITS_OF_CONFIRMATION = 4
+
+
+def scheduled(
+    step: ScheduledProcedureStep, *, uid: str, number: int, confirmed_by: str, confirmation: str
+) -> IdentitySnapshot:
+    """Return the snapshot of one worklist entry; `uid` is used only where the order brought none.
+
+    Raises `IdentityBlocked` when the entry carries a flag that forbids its use (ruling 7).
+    """
+    if step.blocked:
+        raise IdentityBlocked(f"This worklist entry cannot be used: {', '.join(step.blocked)}.")
+    return IdentitySnapshot(
+        kind=ExamKind.SCHEDULED,
+        patient=step.patient,
+        study_instance_uid=step.study_instance_uid or uid,
+        study_id=_study_id(step.requested_procedure_id, number),
+        accession_number=step.accession_number,
+        steps=(step,),
+        confirmed_by=confirmed_by,
+        confirmation=confirmation,
+    )
+
+
+def unscheduled(patient: Patient, *, uid: str, number: int, confirmed_by: str) -> IdentitySnapshot:
+    """Return the snapshot of a patient whom a person typed; raises `BadRequest` without name or identifier."""
+    if not patient.patient_id.strip() or not patient.patient_name.strip("^= "):
+        raise BadRequest("An exam without an order needs the patient's name and number.")
+    for text in (patient.patient_id, patient.patient_name):
+        if any(mark in text for mark in "?\ufffd\\"):
+            raise BadRequest("Name and number may not contain `?` or `\\`.")
+    return IdentitySnapshot(
+        kind=ExamKind.UNSCHEDULED,
+        patient=patient,
+        study_instance_uid=uid,
+        study_id=_study_id("", number),
+        confirmed_by=confirmed_by,
+        confirmation="typed",
+    )
+
+
+def emergency(*, box: str, issuer: str, at: datetime, uid: str, number: int, confirmed_by: str) -> IdentitySnapshot:
+    """Return a loud temporary identity, unique across power losses by its persisted `number` (dicom.md 3.4)."""
+    patient = Patient(
+        patient_name=f"НЕВІДОМИЙ^{number}",
+        patient_id=f"TMP-{box}-{at:%Y%m%d%H%M%S}-{number}"[:64],
+        issuer_of_patient_id=issuer,
+        patient_comments="temporary",
+    )
+    return IdentitySnapshot(
+        kind=ExamKind.EMERGENCY,
+        patient=patient,
+        study_instance_uid=uid,
+        study_id=_study_id("", number),
+        confirmed_by=confirmed_by,
+        confirmation="emergency",
+    )
+
+
+def _study_id(requested_procedure_id: str, number: int) -> str:
+    return requested_procedure_id if 0 < len(requested_procedure_id) <= 16 else f"MA{number}"
+
+
+def assert_confirmed(patient: Patient, mode: str, typed: str) -> None:
+    """Raise `NotConfirmed` unless `typed` confirms the patient as the site's `mode` asks.
+
+    `click`: nothing to type. `reenter`: the last four characters of the patient's number, or the birth
+    date as YYYYMMDD. `scan`: the whole number. Letters compare in NFC, without regard to case.
+    """
+    if mode == "click":
+        return
+    said = _folded(typed)
+    number = _folded(patient.patient_id)
+    accepted = {number} if mode == "scan" else {number, number[-_DIGITS_OF_CONFIRMATION:], patient.patient_birth_date}
+    if not said or said not in accepted - {""}:
+        raise NotConfirmed
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFC", text).strip().casefold()

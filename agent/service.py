@@ -1,0 +1,441 @@
+"""Everything that a person or a program may ask of the box, one method each; no I/O of its own.
+
+The command line, the page and the JSON interface all call this and nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from agent import __version__, similar
+from agent.building import Building
+from agent.clock import Clock
+from agent.delivery import Destination
+from agent.devices import Devices
+from agent.errors import BadRequest, NotFound
+from agent.exam import Examinations, Press
+from agent.lifecycle import DestinationState, FrameState, JobState
+from agent.model import Patient, PeerAddress
+from agent.spool import Spool
+from agent.store import Exam, Job, Store, StoredFrame
+from agent.view import (
+    AlarmView,
+    DestinationView,
+    EchoView,
+    EntryView,
+    ExamView,
+    FrameView,
+    JobView,
+    PatientView,
+    ProcessView,
+    SourceView,
+    StatusView,
+    WorklistView,
+)
+from agent.worklist import Worklist
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoxFacts:
+    """What never changes while the service runs."""
+
+    name: str
+    run_id: str
+    language: str
+    confirmation: str
+    undo_window_s: float
+
+
+class Service:
+    """The box, as asked from outside."""
+
+    def __init__(
+        self,
+        facts: BoxFacts,
+        store: Store,
+        spool: Spool,
+        clock: Clock,
+        devices: Devices,
+        worklist: Worklist,
+        exams: Examinations,
+        building: Building,
+        destinations: dict[str, Destination],
+        changes: Changes,
+    ) -> None:
+        self._facts, self._store, self._spool, self._clock = facts, store, spool, clock
+        self._devices, self._worklist, self._exams = devices, worklist, exams
+        self._building, self._destinations = building, destinations
+        self.changes = changes
+        self.page = ""
+
+    # --- looking --------------------------------------------------------------------------------------------
+
+    def status(self) -> StatusView:
+        """Return the state of the whole box."""
+        return StatusView(
+            box=self._facts.name,
+            version=__version__,
+            run_id=self._facts.run_id,
+            clock_trust=self._clock.trust().value,
+            now=self._clock.now().isoformat(timespec="seconds"),
+            language=self._facts.language,
+            confirmation=self._facts.confirmation,
+            undo_window_s=self._facts.undo_window_s,
+            free_bytes=self._spool.free_bytes(),
+            unsent=self.unsent(),
+            sources=self.sources(),
+            destinations=self.destinations(),
+            alarms=tuple(
+                AlarmView(at=a["at"], code=a["code"], subject=a["subject"], words=a["words"])
+                for a in self._store.records.alarms()
+            ),
+            worklist_age_s=self._age(self._store.worklists.get().fetched_at),
+            worklist_trouble=self._worklist.trouble.message if self._worklist.trouble else "",
+            page=self.page,
+        )
+
+    def unsent(self) -> int:
+        """Return how many jobs are neither sent nor discarded."""
+        return sum(self._store.jobs.unsent().values())
+
+    def sources(self) -> tuple[SourceView, ...]:
+        """Return every source with its signal and the exam open on it."""
+        views = []
+        for device in self._devices.views():
+            exam = self._store.exams.open_on(device.name)
+            views.append(
+                SourceView(
+                    name=device.name,
+                    state=device.state.value,
+                    reason=device.reason,
+                    advice=device.advice,
+                    signal=device.signal,
+                    geometry=device.geometry,
+                    resident_kb=device.resident_kb,
+                    exam_id=exam.exam_id if exam else "",
+                )
+            )
+        return tuple(views)
+
+    def destinations(self) -> tuple[DestinationView, ...]:
+        """Return what is believed of every destination and how much waits for it."""
+        unsent = self._store.jobs.unsent()
+        return tuple(self._destination(d.peer, unsent.get(d.name, 0)) for d in self._destinations.values())
+
+    def _destination(self, peer: PeerAddress, unsent: int) -> DestinationView:
+        belief = self._store.destinations.get(peer.name)
+        down = belief is not None and belief.state is not DestinationState.UP
+        return DestinationView(
+            name=peer.name,
+            address=f"{peer.called_ae_title}@{peer.host}:{peer.port}",
+            tls=peer.tls is not None,
+            state=belief.state.value if belief else "not tried",
+            code=belief.code if belief else "",
+            words=belief.words if belief else "",
+            next_try_s=max(0.0, belief.until - self._clock.now().timestamp()) if belief and down else None,
+            unsent=unsent,
+        )
+
+    def worklist(self) -> WorklistView:
+        """Return the last good worklist with its age and everything that was wrong with it."""
+        cached = self._store.worklists.get()
+        steps = [entry.step for entry in cached.entries]
+        alike = similar.rows([step.patient.patient_name for step in steps])
+        captured = Counter({exam.entry_key: exam.captured for exam in self._store.exams.recent() if exam.entry_key})
+        rows = tuple(
+            EntryView(
+                key=entry.step.key,
+                digest=entry.digest,
+                patient=_patient(entry.step.patient),
+                accession_number=entry.step.accession_number,
+                procedure=entry.step.scheduled_procedure_step_description
+                or entry.step.requested_procedure_description,
+                modality=entry.step.modality,
+                start_date=entry.step.scheduled_procedure_step_start_date,
+                start_time=entry.step.scheduled_procedure_step_start_time,
+                station=entry.step.scheduled_station_ae_title,
+                location=entry.step.scheduled_procedure_step_location,
+                flags=tuple(flag.value for flag in entry.step.flags),
+                blocked=tuple(flag.value for flag in entry.step.blocked),
+                similar=position in alike,
+                captured=captured[entry.step.key],
+            )
+            for position, entry in enumerate(cached.entries)
+        )
+        return WorklistView(
+            entries=rows,
+            fetched_at=cached.fetched_at,
+            age_s=self._age(cached.fetched_at),
+            received=cached.received,
+            unreadable=cached.unreadable,
+            truncated=cached.truncated,
+            filtered_out=cached.filtered_out,
+            trouble=self._worklist.trouble.message if self._worklist.trouble else "",
+        )
+
+    def exams(self, limit: int = 50) -> tuple[ExamView, ...]:
+        """Return the newest exams, newest first, without their frames."""
+        return tuple(self._exam(exam, with_frames=False) for exam in self._store.exams.recent(limit))
+
+    def exam(self, exam_id: str) -> ExamView:
+        """Return one exam with its frames; raises `NotFound`."""
+        return self._exam(self._store.exams.get(exam_id), with_frames=True)
+
+    def open_exam(self, source: str) -> ExamView | None:
+        """Return the exam that accepts captures on `source`, if any; raises `UnknownSource`."""
+        self._devices.get(source)
+        exam = self._store.exams.open_on(source)
+        return self._exam(exam, with_frames=True) if exam else None
+
+    def queue(self, limit: int = 500) -> tuple[JobView, ...]:
+        """Return the queue: first what is not done, then the newest of the rest."""
+        exams: dict[str, Exam] = {}
+        numbers: dict[str, int] = {}
+        views = []
+        for job in self._store.jobs.recent(limit):
+            if job.exam_id not in exams:
+                exams[job.exam_id] = self._store.exams.get(job.exam_id)
+                frames = self._store.frames.of_exam(job.exam_id)
+                numbers.update({f.record.frame_id: f.record.instance_number for f in frames})
+            views.append(self._job(job, exams[job.exam_id], numbers.get(job.frame_id, 0)))
+        return tuple(views)
+
+    def attempts(self, job_id: int) -> list[dict[str, str]]:
+        """Return every try of one job, oldest first."""
+        return self._store.jobs.attempts(job_id)
+
+    def process(self) -> ProcessView:
+        """Return facts about the core process itself."""
+        status = dict(line.split(":", 1) for line in _proc_status().splitlines() if ":" in line)
+        return ProcessView(
+            pid=os.getpid(),
+            resident_kb=int(status["VmRSS"].split()[0]),
+            peak_kb=int(status["VmHWM"].split()[0]),
+            threads=threading.active_count(),
+            modules=tuple(sorted({name.partition(".")[0] for name in sys.modules})),
+        )
+
+    # --- acting ---------------------------------------------------------------------------------------------
+
+    def refresh_worklist(self) -> WorklistView:
+        """Ask the worklist server now; raises `WorklistUnreachable`, `WorklistRefused`."""
+        self._worklist.refresh()
+        return self.worklist()
+
+    def start_exam(self, source: str, key: str, digest: str, typed: str, who: str) -> ExamView:
+        """Open an exam for a worklist entry as it was shown and confirmed; durable on return."""
+        return self._exam(self._exams.open_scheduled(source, key, digest, typed, who), with_frames=True)
+
+    def start_unscheduled(self, source: str, patient: Patient, who: str) -> ExamView:
+        """Open an exam for a patient without an order; durable on return."""
+        return self._exam(self._exams.open_unscheduled(source, patient, who), with_frames=True)
+
+    def start_emergency(self, source: str, who: str) -> ExamView:
+        """Open an exam under a temporary identity; durable on return."""
+        return self._exam(self._exams.open_emergency(source, who), with_frames=True)
+
+    def capture(self, source: str, trigger_id: str, pressed_ns: int | None = None, exam_id: str = "") -> FrameView:
+        """Capture one still; on return it is durable on the disk and in the database (the tick)."""
+        if not trigger_id or len(trigger_id) > 64:
+            raise BadRequest("A capture needs an identifier of its press (1 to 64 characters).")
+        press = Press(trigger_id=trigger_id, pressed_ns=pressed_ns or int(self._clock.monotonic() * 1e9))
+        return _frame(self._exams.capture(source, press, exam_id=exam_id))
+
+    def exam_event(self, exam_id: str, event: str, who: str, reason: str = "") -> ExamView:
+        """`finish`, `undo`, `release`, `hold`, `discard` or `resume` an exam; durable on return."""
+        if event == "finish":
+            exam = self._exams.finish(exam_id, who)
+        elif event == "resume":
+            exam = self._exams.still_this_patient(exam_id, who)
+        elif event in ("undo", "release", "hold", "discard"):
+            if event == "discard" and not reason.strip():
+                raise BadRequest("Discarding an exam needs a reason.")
+            exam = self._exams.apply(exam_id, event, who, reason)
+        else:
+            raise NotFound("There is no such act.")
+        self._building.wake()
+        return self._exam(exam, with_frames=True)
+
+    def accept_frame(self, frame_id: str, who: str) -> FrameView:
+        """Let a held frame take part again; a person looked at it."""
+        self._store.frames.apply(frame_id, "accept", self._stamp(who))
+        self._building.wake()
+        return _frame(self._store.frames.get(frame_id))
+
+    def job_event(self, job_id: int, event: str, who: str, reason: str = "") -> JobView:
+        """`retry now`, `hold` or `discard` one job; durable on return."""
+        if event == "discard" and not reason.strip():
+            raise BadRequest("Discarding a job needs a reason.")
+        self._store.jobs.apply(job_id, event, self._stamp(who), reason=reason)
+        job = self._store.jobs.get(job_id)
+        self._destinations[job.destination].wake()
+        number = self._store.frames.get(job.frame_id).record.instance_number
+        return self._job(job, self._store.exams.get(job.exam_id), number)
+
+    def echo(self, destination: str) -> EchoView:
+        """Test one destination, or `worklist`, with C-ECHO and name the failing phase; raises `NotFound`."""
+        tester = self._destinations.get(destination)
+        outcome = tester.echo() if tester else self._echo_worklist(destination)
+        return EchoView(
+            destination=destination,
+            ok=outcome.sent,
+            phase=outcome.phase.value,
+            code=outcome.code,
+            words=outcome.words,
+            blame=outcome.blame.value,
+        )
+
+    def _echo_worklist(self, name: str) -> Any:
+        if name != "worklist" or self._worklist.peer is None:
+            raise NotFound("There is no destination of that name.")
+        return self._worklist.echo()
+
+    def inject(self, source: str, fault: str) -> None:
+        """Make the simulator misbehave (demonstrations and tests)."""
+        self._devices.get(source).inject(fault)
+
+    # --- preview --------------------------------------------------------------------------------------------
+
+    def watched(self, source: str) -> AbstractContextManager[None]:
+        """Have `source` make previews while the context is open."""
+        return self._devices.get(source).watched()
+
+    def next_preview(self, source: str, seen: int, timeout_s: float) -> tuple[int, bytes]:
+        """Return (frame number, JPEG) newer than `seen`, or the old one after `timeout_s`."""
+        return self._devices.get(source).next_preview(seen, timeout_s)
+
+    # --- views ----------------------------------------------------------------------------------------------
+
+    def _stamp(self, who: str) -> Any:
+        return self._exams.stamp(who)
+
+    def _age(self, at: str) -> float | None:
+        return (self._clock.now() - datetime.fromisoformat(at)).total_seconds() if at else None
+
+    def _exam(self, exam: Exam, *, with_frames: bool) -> ExamView:
+        frames = self._store.frames.of_exam(exam.exam_id)
+        sent = _sent(self._store.jobs.of_exam(exam.exam_id))
+        now = self._clock.now().timestamp()
+        step = exam.snapshot.steps[0] if exam.snapshot.steps else None
+        return ExamView(
+            exam_id=exam.exam_id,
+            source=exam.source,
+            state=exam.state.value,
+            reason=exam.reason,
+            kind=exam.kind.value,
+            paused=self._exams.paused(exam),
+            patient=_patient(exam.snapshot.patient),
+            accession_number=exam.snapshot.accession_number,
+            procedure=(step.scheduled_procedure_step_description or step.requested_procedure_description)
+            if step
+            else "",
+            study_instance_uid=exam.snapshot.study_instance_uid,
+            series_instance_uid=exam.series_instance_uid,
+            opened_at=exam.opened_at,
+            finished_at=exam.finished_at,
+            undo_left_s=max(0.0, exam.release_due - now) if exam.release_due is not None else None,
+            captured=exam.captured,
+            sent=len(sent),
+            confirmed=0,
+            held=sum(frame.state is FrameState.HELD for frame in frames),
+            frames=tuple(_frame(frame) for frame in frames) if with_frames else (),
+        )
+
+    def _job(self, job: Job, exam: Exam, number: int) -> JobView:
+        waits = job.state is JobState.PENDING
+        return JobView(
+            job_id=job.job_id,
+            destination=job.destination,
+            state=_JOB_WORDS[job.state],
+            code=job.code,
+            words=job.words,
+            attempts=job.attempts,
+            next_try_s=max(0.0, job.not_before - self._clock.now().timestamp()) if waits else None,
+            frame_id=job.frame_id,
+            exam_id=job.exam_id,
+            number=number,
+            patient=_patient(exam.snapshot.patient),
+            sop_instance_uid=job.sop_instance_uid,
+            settled_at=job.settled_at,
+        )
+
+
+_JOB_WORDS = {
+    JobState.PENDING: "waiting",
+    JobState.RUNNING: "sending",
+    JobState.DONE: "sent",
+    JobState.HELD: "held",
+    JobState.DISCARDED: "discarded",
+}
+
+
+class Changes:
+    """Wakes those who look whenever something changed; a number that only grows."""
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._changed = threading.Condition()
+        self._listeners: list[Callable[[str, str], None]] = []
+
+    def notice(self, what: str, name: str) -> None:
+        """Something called `name` of the kind `what` changed."""
+        with self._changed:
+            self._number += 1
+            self._changed.notify_all()
+        for listener in self._listeners:
+            listener(what, name)
+
+    def listen(self, listener: Callable[[str, str], None]) -> None:
+        """Call `listener` at every change (the composition root wires workers together with it)."""
+        self._listeners.append(listener)
+
+    def wait(self, seen: int, timeout_s: float) -> int:
+        """Return the number of changes once it differs from `seen`, or after `timeout_s`."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._number != seen, timeout_s)
+            return self._number
+
+
+def _sent(jobs: list[Job]) -> set[str]:
+    left = {job.frame_id for job in jobs if job.state is not JobState.DONE}
+    return {job.frame_id for job in jobs} - left
+
+
+def _patient(patient: Patient) -> PatientView:
+    return PatientView(
+        name=patient.patient_name,
+        patient_id=patient.patient_id,
+        birth_date=patient.patient_birth_date,
+        sex=patient.patient_sex,
+    )
+
+
+def _frame(frame: StoredFrame) -> FrameView:
+    record = frame.record
+    return FrameView(
+        frame_id=record.frame_id,
+        exam_id=record.exam_id,
+        number=record.instance_number,
+        state=frame.state.value,
+        reason=frame.reason,
+        sop_instance_uid=record.sop_instance_uid,
+        payload_sha256=record.payload_sha256,
+        transfer_syntax_uid=record.transfer_syntax_uid,
+        frame_number=record.frame_number,
+        rows=record.rows,
+        columns=record.columns,
+        captured_at=frame.captured_at,
+    )
+
+
+def _proc_status() -> str:
+    with open("/proc/self/status", encoding="ascii", errors="replace") as f:  # noqa: PTH123
+        return f.read()

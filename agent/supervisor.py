@@ -1,0 +1,209 @@
+"""One run of the box: starts the rooms in order, watches their progress, stops them in reverse.
+
+With `assembly` and `host` the composition root: the only place that reads clocks and draws random numbers. A
+worker that ends by an unexpected error ends the process; the service manager starts it again (ruling 14).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+from agent.assembly import Ground, House
+from agent.config.load import load
+from agent.config.schema import Configuration
+from agent.errors import AgentError, AnotherWriter, StorageError
+from agent.host import SystemClock, boot_id, kill_steps
+from agent.launcher import ExecLauncher
+from agent.ops import journal, manager
+from agent.ops.progress import Progress
+from agent.peers import Peers
+from agent.recovery import BootReport, BootScan, lock_data_folder
+from agent.service import Service
+from agent.spool import Spool
+from agent.store import Store
+from agent.store.transition import Stamp
+
+DATABASE = "agent.sqlite3"
+_MIGRATE_TIMEOUT_S = 120.0
+_STOP_TIMEOUT_S = 4.0
+_WATCH_S = 2.0
+EXIT_OK, EXIT_BROKEN, EXIT_ANOTHER = 0, 70, 75
+
+
+class Supervisor:
+    """One run of the box."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._configuration = configuration
+        self._root = Path(configuration.box.data_dir)
+        self._run_id = uuid.uuid4().hex
+        self._clock = SystemClock(configuration.box.timezone, host_is_trusted=configuration.box.clock == "host")
+        self._stop = threading.Event()
+        self._status = EXIT_OK
+        self._threads: list[threading.Thread] = []
+
+    def run(self, stop: threading.Event | None = None) -> int:
+        """Run until a signal, `stop` or a broken disk; return the exit status.
+
+        Ready is announced after the boot scan and once the page and the control socket are bound.
+        """
+        self._stop = stop or self._stop
+        lock_fd = lock_data_folder(self._root, AnotherWriter)
+        try:
+            self._migrate()
+            store = Store(self._root / DATABASE, on_broken=self._broken)
+            try:
+                self._run_with(store)
+            finally:
+                self._end_run(store)
+        finally:
+            os.close(lock_fd)
+        return self._status
+
+    def _migrate(self) -> None:
+        argv = [sys.executable, "-P", "-m", "agent.store.migrations", str(self._root / DATABASE)]
+        try:
+            done = subprocess.run(argv, check=False, timeout=_MIGRATE_TIMEOUT_S, stdin=subprocess.DEVNULL)
+        except subprocess.TimeoutExpired as e:
+            raise StorageError("The database could not be brought up to date in time.") from e
+        if done.returncode not in (0, 3):  # 3: newer schema, refused in words when the store opens
+            raise StorageError("The database could not be brought up to date.")
+
+    def _run_with(self, store: Store) -> None:
+        spool = Spool(self._root / "spool", steps=kill_steps())
+        spool.hold_ballast()
+        clean = store.records.begin_run(boot_id(), self.stamp())
+        report = BootScan(store, spool, self.stamp()).run()
+        _tell_report(report, clean=clean)
+        launcher = ExecLauncher()
+        peers = Peers(launcher)
+        progress = Progress(self._clock.monotonic)
+        ground = Ground(
+            configuration=self._configuration,
+            root=self._root,
+            run_id=self._run_id,
+            store=store,
+            spool=spool,
+            clock=self._clock,
+            launcher=launcher,
+            peers=peers,
+            progress=progress,
+            stamp=self.stamp,
+            steps=kill_steps(),
+            on_broken=self._broken,
+        )
+        try:
+            self._serve(House(ground), progress)
+        finally:
+            peers.close()
+            launcher.close()
+
+    def _serve(self, house: House, progress: Progress) -> None:
+        try:
+            house.server.start()
+            house.service.page = house.server.address
+            self._start(house.workers())
+            manager.tell(f"READY=1\nSTATUS=Page: {house.server.address}")
+            journal.say(logging.INFO, "ready", page=house.server.address, run=self._run_id)
+            self._watch(house.service, progress)
+        finally:
+            manager.tell("STOPPING=1")
+            self._stop.set()
+            house.server.stop()
+            self._join()
+
+    def stamp(self, who: str = "") -> Stamp:
+        """Return this instant in this run."""
+        now = self._clock.now()
+        return Stamp(at=now.isoformat(timespec="milliseconds"), unix=now.timestamp(), run_id=self._run_id, who=who)
+
+    # --- running --------------------------------------------------------------------------------------------
+
+    def _start(self, workers: dict[str, Callable[[threading.Event], None]]) -> None:
+        for name, work in workers.items():
+            thread = threading.Thread(target=self._guard, args=(name, work), name=name, daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _guard(self, name: str, work: Callable[[threading.Event], None]) -> None:
+        try:
+            work(self._stop)
+        except Exception as e:  # noqa: BLE001 - a thread's root: the process ends and is started again
+            code = e.code if isinstance(e, AgentError) else type(e).__name__
+            journal.say(logging.CRITICAL, "a worker ended", worker=name, code=code, where=_where(e))
+            self._status = EXIT_BROKEN
+            self._stop.set()
+
+    def _broken(self, error: AgentError) -> None:
+        journal.say(logging.CRITICAL, "the disk does not keep its word; restarting", code=error.code)
+        self._status = EXIT_BROKEN
+        self._stop.set()
+
+    def _watch(self, service: Service, progress: Progress) -> None:
+        interval = manager.watchdog_interval_s()
+        while not self._stop.wait(min(_WATCH_S, interval or _WATCH_S)):
+            late = progress.late()
+            if late:
+                journal.say(logging.ERROR, "no progress", workers=",".join(late))
+            elif interval is not None:
+                manager.tell("WATCHDOG=1")
+            manager.tell(f"STATUS={_status_line(service)}")
+
+    def _join(self) -> None:
+        until = self._clock.monotonic() + _STOP_TIMEOUT_S
+        for thread in self._threads:
+            thread.join(timeout=max(0.1, until - self._clock.monotonic()))
+
+    def _end_run(self, store: Store) -> None:
+        try:
+            if self._status == EXIT_OK:
+                store.records.end_run(self.stamp())
+        finally:
+            store.close()
+
+
+def _status_line(service: Service) -> str:
+    unsent = service.unsent()
+    return "Everything is sent" if unsent == 0 else f"Unsent objects: {unsent}"
+
+
+def _tell_report(report: BootReport, *, clean: bool) -> None:
+    journal.say(
+        logging.INFO if clean else logging.WARNING,
+        "boot scan",
+        after_crash=int(not clean),
+        unfinished_removed=report.unfinished_removed,
+        adopted=len(report.adopted),
+        set_aside=len(report.set_aside),
+        missing=len(report.missing),
+        leases_returned=report.leases_returned,
+    )
+
+
+def _where(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
+
+
+def run(config_path: Path, stop: threading.Event | None = None) -> int:
+    """Run the box with the configuration at `config_path` until SIGTERM or SIGINT; return the exit status.
+
+    Raises `ConfigurationError`, `AnotherWriter`, `SchemaTooNew` or `StorageError` before anything started.
+    """
+    journal.start()
+    supervisor = Supervisor(load(config_path))
+    stop = stop or threading.Event()
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda _number, _frame: stop.set())
+    return supervisor.run(stop)

@@ -1,0 +1,89 @@
+"""The core's side of pedals and buttons: a press becomes a capture, bound to the exam open at its arrival."""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, Protocol
+
+from agent.child import SOURCE, Child
+from agent.errors import AgentError
+from agent.exam import Examinations, Press
+from agent.launcher import Launcher
+from agent.ops import journal
+
+_TURN_S = 5.0
+
+
+class TriggerSetup(Protocol):
+    """What is told about one trigger (`agent.config.schema.TriggerConfig`)."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def driver(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def options(self) -> dict[str, Any]: ...
+
+
+class Triggers:
+    """Keeps one child for each trigger alive and turns presses into captures, one after another."""
+
+    def __init__(
+        self,
+        setups: Sequence[TriggerSetup],
+        launcher: Launcher,
+        exams: Examinations,
+        *,
+        turned: Callable[[], None],
+    ) -> None:
+        self._setups, self._launcher, self._exams, self._turned = setups, launcher, exams, turned
+        self._presses: queue.SimpleQueue[tuple[str, Press]] = queue.SimpleQueue()
+        self._children: dict[str, Child] = {}
+
+    def run(self, stop: threading.Event) -> None:
+        """Watch the triggers until `stop`; the thread's main loop."""
+        while not stop.is_set():
+            self._turned()
+            for setup in self._setups:
+                self._revive(setup)
+            with suppress(queue.Empty):
+                self._capture(*self._presses.get(timeout=_TURN_S if not stop.is_set() else 0.01))
+        for child in self._children.values():
+            child.stop()
+
+    def _revive(self, setup: TriggerSetup) -> None:
+        child = self._children.get(setup.name)
+        if child is not None and child.death is None:
+            return
+        if child is not None:
+            child.stop()
+        try:
+            child = Child(SOURCE, self._launcher, self._receiver(setup.source))
+            self._children[setup.name] = child
+            child.wait_ready()
+            child.request("open", {"driver": setup.driver, "options": setup.options}, deadline_s=30.0)
+        except AgentError as e:
+            journal.say(logging.WARNING, "a trigger does not work", trigger=setup.name, code=e.code)
+
+    def _receiver(self, source: str) -> Callable[[dict[str, Any], list[int]], None]:
+        def receive(message: dict[str, Any], fds: list[int]) -> None:
+            for fd in fds:
+                os.close(fd)
+            if message.get("event") == "press" and message.get("action", "capture") == "capture":
+                press = Press(trigger_id=str(message["press_id"]), pressed_ns=int(message["pressed_ns"]))
+                self._presses.put((source, press))
+
+        return receive
+
+    def _capture(self, source: str, press: Press) -> None:
+        try:
+            self._exams.capture(source, press)
+        except AgentError as e:
+            self._exams.refused(source, e)

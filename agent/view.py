@@ -1,0 +1,205 @@
+"""What people and programs get to see: flat, frozen, JSON-ready values (`agent.plain.to_plain`).
+
+*stored*, *sent* and *confirmed* are different words everywhere (promise P5).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatientView:
+    """Enough to recognise a patient."""
+
+    name: str
+    patient_id: str
+    birth_date: str
+    sex: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryView:
+    """One worklist row."""
+
+    key: str
+    digest: str
+    patient: PatientView
+    accession_number: str
+    procedure: str
+    modality: str
+    start_date: str
+    start_time: str
+    station: str
+    location: str
+    flags: tuple[str, ...]
+    blocked: tuple[str, ...]
+    similar: bool
+    """Another row has the same or nearly the same surname."""
+    captured: int
+    """Stills taken for this row on this box."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorklistView:
+    """The last good list and how good it is."""
+
+    entries: tuple[EntryView, ...]
+    fetched_at: str
+    age_s: float | None
+    received: int
+    unreadable: tuple[str, ...]
+    truncated: bool
+    filtered_out: int
+    trouble: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobView:
+    """One object for one destination."""
+
+    job_id: int
+    destination: str
+    state: str
+    code: str
+    words: str
+    attempts: int
+    next_try_s: float | None
+    frame_id: str
+    exam_id: str
+    number: int
+    patient: PatientView
+    sop_instance_uid: str
+    settled_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameView:
+    """One captured still."""
+
+    frame_id: str
+    exam_id: str
+    number: int
+    state: str
+    reason: str
+    sop_instance_uid: str
+    payload_sha256: str
+    transfer_syntax_uid: str
+    frame_number: int
+    rows: int
+    columns: int
+    captured_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExamView:
+    """One exam with its counts."""
+
+    exam_id: str
+    source: str
+    state: str
+    reason: str
+    kind: str
+    paused: bool
+    """True: the box restarted since; *still this patient?* is to be answered before the next capture."""
+    patient: PatientView
+    accession_number: str
+    procedure: str
+    study_instance_uid: str
+    series_instance_uid: str
+    opened_at: str
+    finished_at: str
+    undo_left_s: float | None
+    captured: int
+    sent: int
+    """Stills that every required destination has answered for with success or warning."""
+    confirmed: int
+    """Stills for which the archive took responsibility (Storage Commitment)."""
+    held: int
+    frames: tuple[FrameView, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceView:
+    """One source now."""
+
+    name: str
+    state: str
+    reason: str
+    advice: str
+    signal: str
+    geometry: str
+    resident_kb: int
+    exam_id: str
+    """The exam open on it; empty: none, capture is off."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DestinationView:
+    """One destination now."""
+
+    name: str
+    address: str
+    tls: bool
+    state: str
+    code: str
+    words: str
+    next_try_s: float | None
+    unsent: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlarmView:
+    """Something a person should look at."""
+
+    at: str
+    code: str
+    subject: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusView:
+    """The box now."""
+
+    box: str
+    version: str
+    run_id: str
+    clock_trust: str
+    now: str
+    language: str
+    confirmation: str
+    undo_window_s: float
+    free_bytes: int
+    unsent: int
+    sources: tuple[SourceView, ...]
+    destinations: tuple[DestinationView, ...]
+    alarms: tuple[AlarmView, ...]
+    worklist_age_s: float | None
+    worklist_trouble: str
+    page: str
+    """Address of the page; empty: it is not up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EchoView:
+    """One connection test: which phase it reached and what to do."""
+
+    destination: str
+    ok: bool
+    phase: str
+    code: str
+    words: str
+    blame: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessView:
+    """The core process itself, for tests and support."""
+
+    pid: int
+    resident_kb: int
+    peak_kb: int
+    threads: int
+    modules: tuple[str, ...]
+    """Top-level names of everything that is imported."""
