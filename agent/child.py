@@ -59,7 +59,7 @@ class Child:
     def _launch(self, launcher: Launcher) -> Process:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with theirs:
-            theirs.set_inheritable(True)  # noqa: FBT003
+            theirs.set_inheritable(True)
             self._channel = Channel(ours)
             try:
                 return launcher.launch(self.kind, theirs.fileno())

@@ -90,8 +90,13 @@ class Host:
         self._serve(started)
 
     def _see(self, frame: Frame) -> None:
+        try:
+            verdict = self._judge.see(frame)
+        except ValueError:  # a JPEG whose headers are right and whose picture cannot be decoded
+            self._device.refused += 1
+            self._stills.broken()
+            return
         self._frame_at = monotonic()
-        verdict = self._judge.see(frame)
         self._stills.see(frame, verdict, self._judge.believed)
         self._tell_signal()
         if self._preview.due(frame, self._channel.fileno()):

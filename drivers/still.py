@@ -136,7 +136,7 @@ def _jpeg(data: bytes, rows: int, columns: int, samples: int, stage: Stage | Non
 
 def compress(picture: npt.NDArray[Any], quality: int) -> bytes:
     """Return `picture` (RGB or grey, uint8) as baseline JPEG, 4:2:2; raises `ValueError` for 16 bits."""
-    import simplejpeg  # noqa: PLC0415 - only where JPEG is configured or a preview is open
+    import simplejpeg
 
     if picture.dtype != np.uint8:
         raise ValueError("JPEG baseline holds 8 bits")

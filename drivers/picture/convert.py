@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from drivers.contract import Frame, Geometry, PixelFormat
+from drivers.jpeg import NotBaseline, bare
 
 Picture = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
@@ -26,17 +27,19 @@ def complete(data: Any, geometry: Geometry) -> bool:
         PixelFormat.YUYV: (rows, columns, 2),
     }
     if geometry.pixel_format is PixelFormat.MJPEG:
-        return bool(data.dtype == np.uint8) and data.ndim == 1 and _whole_jpeg(data)
+        return bool(data.dtype == np.uint8) and data.ndim == 1 and _whole_jpeg(data, rows, columns)
     deep = geometry.pixel_format is PixelFormat.GREY and geometry.bits_stored > 8
     return (
         bool(data.dtype == (np.uint16 if deep else np.uint8)) and data.shape == shapes[geometry.pixel_format]
     )
 
 
-def _whole_jpeg(data: npt.NDArray[np.uint8]) -> bool:
-    if data.size < 4 or data[:2].tobytes() != b"\xff\xd8":
+def _whole_jpeg(data: npt.NDArray[np.uint8], rows: int, columns: int) -> bool:
+    try:
+        stream = bare(data.tobytes())
+    except NotBaseline:
         return False
-    return b"\xff\xd9" in data[-64:].tobytes()  # grabbers pad their buffers
+    return (stream.rows, stream.columns) == (rows, columns)
 
 
 def to_native(frame: Frame) -> Picture:
@@ -52,7 +55,7 @@ def to_native(frame: Frame) -> Picture:
 
 def decode_jpeg(data: npt.NDArray[np.uint8], *, small: int = 0) -> npt.NDArray[np.uint8]:
     """Return the RGB picture of one JPEG stream; with `small` one of about that many rows, much cheaper."""
-    import simplejpeg  # noqa: PLC0415 - only where a device sends JPEG
+    import simplejpeg
 
     size = {"min_height": small, "min_width": small} if small else {}
     return np.asarray(simplejpeg.decode_jpeg(data, colorspace="RGB", **size), dtype=np.uint8)

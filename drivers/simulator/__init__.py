@@ -95,7 +95,7 @@ class Source:
         return self._geometry
 
     def _open_phantom(self) -> Geometry:
-        from drivers.simulator.scene import Phantom  # noqa: PLC0415 - numpy only where a device is open
+        from drivers.simulator.scene import Phantom
 
         options, standard = self._options, STANDARDS[self._options.standard]
         colour = PixelFormat.RGB if options.colour else PixelFormat.GREY
@@ -110,7 +110,7 @@ class Source:
         return shape
 
     def _open_reel(self) -> Geometry:
-        from drivers.simulator.replay import open_reel  # noqa: PLC0415 - as above
+        from drivers.simulator.replay import open_reel
 
         self._pictures = self._reel = open_reel(self._options.path)
         self._frame_ns = round(1e9 / (self._options.frames_per_s or self._reel.frames_per_s or 25.0))
@@ -152,7 +152,7 @@ class Source:
         )
 
     def _faulty(self, fault: Fault, number: int) -> tuple[Geometry, Any, Signal]:
-        from drivers.simulator.scene import colour_bars, flat, refit  # noqa: PLC0415 - as above
+        from drivers.simulator.scene import colour_bars, flat, refit
 
         assert self._pictures is not None  # noqa: S101 - for the type checker
         assert self._geometry is not None  # noqa: S101

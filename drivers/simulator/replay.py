@@ -69,7 +69,7 @@ class Folder:
         self.geometry = _geometry(self.render(0), "replay of pictures")
 
     def render(self, number: int) -> Picture:
-        import cv2  # noqa: PLC0415 - only for pictures and videos
+        import cv2
 
         data = np.frombuffer(self._file(number).read_bytes(), np.uint8)
         picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
@@ -94,7 +94,7 @@ class Video:
     """A video file; pictures that nobody asked for are skipped, at the end it starts again."""
 
     def __init__(self, file: Path) -> None:
-        import cv2  # noqa: PLC0415 - only for pictures and videos
+        import cv2
 
         self._cv2, self._file, self._next = cv2, file, 0
         self._capture: Any = cv2.VideoCapture(str(file))
@@ -129,7 +129,7 @@ class Cine:
     """A DICOM image of 8 bits, native or JPEG baseline, one frame or many (PS3.5 8.2, A.4)."""
 
     def __init__(self, file: Path) -> None:
-        import pydicom  # noqa: PLC0415 - see the module's docstring
+        import pydicom
 
         try:
             dataset = pydicom.dcmread(file)
@@ -166,7 +166,7 @@ class Cine:
 
 
 def _decode(data: bytes, *, grey: bool) -> Picture:
-    import simplejpeg  # noqa: PLC0415 - only for JPEG cines
+    import simplejpeg
 
     try:
         picture = simplejpeg.decode_jpeg(data, colorspace="GRAY" if grey else "RGB")
@@ -179,7 +179,7 @@ def _frames(dataset: Any) -> tuple[list[bytes], bool]:
     """Return the bytes of each frame and whether they are grey; raises `ValueError` for what is not
     supported.
     """
-    from pydicom.encaps import generate_frames  # noqa: PLC0415 - see the module's docstring
+    from pydicom.encaps import generate_frames
 
     syntax, count = dataset.file_meta.TransferSyntaxUID, int(dataset.get("NumberOfFrames") or 1)
     grey = int(dataset.SamplesPerPixel) == 1

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 from types import TracebackType
-from typing import Final, NoReturn, Self
+from typing import Final, NoReturn, Protocol, Self
 
 from agent.model import PeerAddress
 from agent.outcome import Phase
@@ -32,8 +32,8 @@ from .pdu import (
     encode,
     fragmented,
 )
-from .reasons import AbortReason, AbortSource
-from .states import PEER_BROKE_PROTOCOL, Event, State, step
+from .reasons import AbortReason, AbortSource, RejectResult
+from .states import PEER_BROKE_PROTOCOL, TRANSITIONS, Event, State, step
 from .transport import Transport, no_tick
 
 IMPLEMENTATION_CLASS_UID = "2.25.276148321409264829187402174619823374145"
@@ -68,14 +68,26 @@ class Message:
     data_set: bytes
 
 
+class Limits(Protocol):
+    """The deadlines of one association; `model.PeerAddress` and `acceptor.Acceptance` have them."""
+
+    @property
+    def association_timeout_s(self) -> float: ...
+    @property
+    def progress_timeout_s(self) -> float: ...
+    @property
+    def release_timeout_s(self) -> float: ...
+
+
 class Association:
     """An established association. `accepted` maps pairs to context ids, `results` all others to why not."""
 
-    def __init__(self, transport: Transport, state: State, timeouts: PeerAddress) -> None:
+    def __init__(self, transport: Transport, state: State, timeouts: Limits) -> None:
         self.transport = transport
         self.accepted: dict[Pair, int] = {}
         self.results: dict[Pair, int | None] = {}
         self.roles: tuple[Role, ...] = ()
+        self.peer_ae_title = ""
         self.maximum_length = 0
         self._state = state
         self._timeouts = timeouts
@@ -119,7 +131,8 @@ class Association:
 
     def abort(self, reason: AbortReason | None = None) -> None:
         """End it at once with A-ABORT, as the service user, or for `reason` as the provider; never raises."""
-        if self._state in (State.IDLE, State.AWAITING_CLOSE):
+        if (self._state, Event.ABORT_REQUEST) not in TRANSITIONS:
+            self._state = State.IDLE
             self.transport.close()
             return
         self._step(Event.ABORT_REQUEST)
@@ -165,6 +178,25 @@ class Association:
         if identity is not None and identity.response_requested and answer.user.identity_response is None:
             self.abort()
             raise PeerFailure(Phase.ASSOCIATION, "identity not confirmed")
+
+    def accept(self, proposal: AssociateRq, answer: AssociateAc) -> None:
+        """Send the acceptance of `proposal` (the acceptor's side); raises `PeerFailure`."""
+        chosen = {c.context_id: c for c in answer.contexts}
+        for context in proposal.contexts:
+            mine = chosen[context.context_id]
+            if mine.result == 0:
+                self.accepted[context.abstract_syntax, mine.transfer_syntax] = context.context_id
+        self.roles = answer.user.roles
+        self.peer_ae_title = proposal.calling_ae_title
+        self.maximum_length = proposal.user.maximum_length
+        self._step(Event.ACCEPT)
+        self._send(answer)
+
+    def reject(self, source: int, reason: int) -> NoReturn:
+        """Refuse the request for good (the acceptor's side) and raise the `Rejected` that says why."""
+        self._step(Event.REJECT)
+        self._close_with(AssociateRj(RejectResult.PERMANENT, source, reason))
+        raise Rejected(RejectResult.PERMANENT, source, reason)
 
     # --- PDUs ----------------------------------------------------------------------------------------------
 

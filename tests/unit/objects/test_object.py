@@ -2,8 +2,10 @@
 
 import dataclasses
 import io
+import json
 import os
 import re
+from importlib.resources import files
 
 import numpy as np
 import pydicom
@@ -36,10 +38,15 @@ def read(written):
     return pydicom.dcmread(written.object)
 
 
-def assert_conforming(path):
+def assert_conforming(path, whitelist="nothing"):
     text = run(DCIODVFY, "-new", path, check=False)
     assert "SCImage" in text
-    assert not re.findall(r"^Error.*", text, re.MULTILINE), text
+    errors = re.findall(r"^Error.*", text, re.MULTILINE)
+    assert [error for error in errors if not re.search(whitelist, error)] == []
+
+
+LENGTH_IN_BYTES = r"PatientName.*Length invalid for this VR = <[0-9]+> - expected <= 64"
+"""dciodvfy 20260927 counts the bytes of the whole name; PS3.5 6.2 limits the characters of each group."""
 
 
 @pytest.mark.parametrize("snapshot", SNAPSHOTS.values(), ids=SNAPSHOTS)
@@ -159,7 +166,7 @@ def test_attributes_of_a_scheduled_exam(tmp_path):
         "StudyID": "RP-001",
         "SeriesNumber": 1,
         "InstanceNumber": 3,
-        "PatientOrientation": None,
+        "PatientOrientation": "",
         "ImageLaterality": "U",
         "SamplesPerPixel": 3,
         "PhotometricInterpretation": "YBR_FULL_422",
@@ -292,9 +299,9 @@ def test_names_survive(tmp_path, name):
     written = put(tmp_path, snapshot, PICTURES["colour"]).build()
     written.verify()
     assert name.encode() in written.object.read_bytes()
-    assert f"[{name}]" in run("dcmdump", "-q", "+P", "0010,0010", written.object)
-    assert "[Ї-1’ʼ]" in run("dcmdump", "-q", "+P", "0010,0020", written.object)
-    assert_conforming(written.object)
+    assert f"[{name}]" in run("dcmdump", "-q", "+L", "+P", "0010,0010", written.object)
+    assert "[Ї-1’ʼ]" in run("dcmdump", "-q", "+L", "+P", "0010,0020", written.object)
+    assert_conforming(written.object, LENGTH_IN_BYTES if len(name.encode()) > 64 else "nothing")
 
 
 @pytest.mark.parametrize(
@@ -381,17 +388,24 @@ def test_the_same_values_give_the_same_file(tmp_path):
     assert os.stat(written.object).st_size < len(written.payload) + 8192
 
 
-def test_highdicom_misses_nothing(tmp_path):
-    from highdicom._module_attribute_map import MODULE_ATTRIBUTE_MAP  # the standard's own tables as data
+def items_at(data_set, path):
+    """Every item that the path of sequence keywords leads to."""
+    items = [data_set]
+    for keyword in path:
+        items = [below for item in items for below in item.get(keyword, ())]
+    return items
 
-    data_set = read(put(tmp_path, EMERGENCY, PICTURES["grey 8"]).build())
-    modules = ["patient", "general-study", "general-series", "sc-equipment", "general-image", "sc-image", "image-pixel", "sop-common"]
-    required = {
-        row["keyword"]: row["type"]
-        for module in modules
-        for row in MODULE_ATTRIBUTE_MAP[module]
-        if not row["path"] and row["type"] in ("1", "2")
-    }
-    assert len(required) > 20
-    assert [keyword for keyword in required if keyword not in data_set] == []
-    assert [k for k, kind in required.items() if kind == "1" and data_set[k].value in (None, "")] == []
+
+@pytest.mark.parametrize("snapshot", ["scheduled", "emergency"])
+def test_second_opinion_on_required_attributes(tmp_path, snapshot):
+    """highdicom carries the standard's tables of modules and attributes as JSON."""
+    tables = files("highdicom") / "_standard"
+    modules = json.loads((tables / "iod_module_map.json").read_text())["secondary-capture-image"]
+    attributes = json.loads((tables / "module_attribute_map.json").read_text())
+    rows = [row for m in modules if m["usage"] == "M" for row in attributes[m["key"]] if row["type"] in "12"]
+    assert len(rows) > 100
+    data_set = read(put(tmp_path, SNAPSHOTS[snapshot], PICTURES["grey 8"]).build())
+    found = [(row, item) for row in rows for item in items_at(data_set, row["path"])]
+    assert len(found) > 25
+    assert [row for row, item in found if row["keyword"] not in item] == []
+    assert [row for row, item in found if row["type"] == "1" and item[row["keyword"]].is_empty] == []

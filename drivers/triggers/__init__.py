@@ -1,0 +1,1 @@
+"""Pedals, buttons and lines that a person presses. One file, one driver, as for sources."""
