@@ -9,6 +9,7 @@ A test file says how its driver is made and pytest collects the rest:
 The suite needs a source that works: a device, a file, a simulator. It holds for `drivers.contract.Source`.
 """
 
+# ruff: noqa: S101, PT017 - a suite for pytest that ships without pytest
 from __future__ import annotations
 
 import dataclasses

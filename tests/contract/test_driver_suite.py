@@ -131,18 +131,22 @@ def test_the_end_of_a_file_without_loop_is_a_loss(tmp_path: Path) -> None:
     with opencv.Source(opencv.Options(device=str(video(tmp_path, 3)), loop=False)) as source:
         source.open()
         with pytest.raises(DriverError) as refusal:
-            for _ in range(20):
-                source.read(0.5)
+            read_on(source)
     assert refusal.value.cause == "broken"
+
+
+def read_on(source: opencv.Source) -> None:
+    for _ in range(20):
+        source.read(0.5)
 
 
 def test_opencv_tells_an_absent_device_and_a_wrong_size(tmp_path: Path) -> None:
     with pytest.raises(DriverError) as refusal:
         opencv.Source(opencv.Options(device="/dev/video99")).open()
     assert refusal.value.cause == "absent"
-    with opencv.Source(opencv.Options(device=str(video(tmp_path)), rows=576, columns=720)) as source:
-        with pytest.raises(DriverError) as refusal:
-            source.open()
+    wrong = opencv.Options(device=str(video(tmp_path)), rows=576, columns=720)
+    with opencv.Source(wrong) as source, pytest.raises(DriverError) as refusal:
+        source.open()
     assert refusal.value.cause == "format"
 
 
