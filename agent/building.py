@@ -9,14 +9,15 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from agent.child import BUILD, Child
 from agent.clock import Clock
 from agent.errors import AgentError, ChildError, ClockNotTrusted, ObjectError, SpoolDamaged, StorageError
 from agent.launcher import Launcher
-from agent.model import BuiltObject, ClockTrust
-from agent.plain import from_plain
+from agent.model import BuiltObject, ClockTrust, SeriesRecord
+from agent.plain import from_plain, to_plain
 from agent.spool import Spool, Steps
 from agent.store import Exam, Store, StoredFrame
 from agent.store.transition import Stamp
@@ -113,7 +114,7 @@ class Building:
         frame_id = frame.record.frame_id
         frame_fd = self._spool.open_frame(frame_id)
         try:
-            self._write(exam, frame_id, frame_fd)
+            self._write(_series(exam, self._store.frames.of_exam(exam.exam_id)[0]), frame_id, frame_fd)
             built = self._verify(frame_id, frame_fd)
         finally:
             os.close(frame_fd)
@@ -122,10 +123,10 @@ class Building:
         self._steps("build:queued")
         self._queued()
 
-    def _write(self, exam: Exam, frame_id: str, frame_fd: int) -> None:
+    def _write(self, series: SeriesRecord, frame_id: str, frame_fd: int) -> None:
         part_fd = self._spool.begin_object(frame_id)
         try:
-            self._ask("build", _series(exam), [frame_fd, part_fd])
+            self._ask("build", to_plain(series), [frame_fd, part_fd])
             self._steps("build:written")
             self._spool.finish_object(frame_id, part_fd)
         finally:
@@ -162,5 +163,21 @@ class Building:
             self._child = None
 
 
-def _series(exam: Exam) -> dict[str, Any]:
-    return {"series_number": exam.series_number, "opened_at": exam.opened_at}
+def _series(exam: Exam, first: StoredFrame) -> SeriesRecord:
+    """Return what all objects of the exam's series share: times of its first still, else of the order's study."""
+    step = exam.snapshot.steps[0] if exam.snapshot.steps else None
+    date, time = _da_tm(first.record.acquired_at)
+    ordered = step is not None and bool(step.study_date)
+    return SeriesRecord(
+        study_date=step.study_date if step and ordered else date,
+        study_time=step.study_time if step and ordered else time,
+        series_number=exam.series_number,
+        series_date=date,
+        series_time=time,
+        instance_creator_uid=exam.equipment.device_uid,
+    )
+
+
+def _da_tm(at: str) -> tuple[str, str]:
+    when = datetime.fromisoformat(at)
+    return f"{when:%Y%m%d}", f"{when:%H%M%S.%f}"

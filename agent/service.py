@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import uuid
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -301,6 +302,18 @@ class Service:
     def inject(self, source: str, fault: str) -> None:
         """Make the simulator misbehave (demonstrations and tests)."""
         self._devices.get(source).inject(fault)
+
+    def new_press(self) -> str:
+        """Return an identifier for one press of a button that is about to be shown: one press, one image."""
+        return uuid.uuid4().hex
+
+    def repeated(self, key: str) -> dict[str, Any] | None:
+        """Return the answer already given to the request with this idempotency key."""
+        return self._store.records.answer(key)
+
+    def remember(self, key: str, answer: dict[str, Any]) -> None:
+        """Keep an answer, so that the same request again changes nothing; durable on return."""
+        self._store.records.remember(key, answer, self._stamp(""))
 
     # --- preview --------------------------------------------------------------------------------------------
 

@@ -1,0 +1,1 @@
+"""The faces that a browser or a program sees: routes call one service method each and render."""

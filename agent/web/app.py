@@ -1,0 +1,31 @@
+"""Puts the application together: JSON interface, pages, files, and the guard in front of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+
+from agent.errors import AgentError
+from agent.service import Service
+from agent.web import api, pages
+from agent.web.guard import Guard
+
+STATIC = Path(__file__).parent / "static"
+
+
+def application(service: Service, *, hosts: set[str], trusted: bool) -> Starlette:
+    """Return the application for one door; `trusted` is the unix socket that only the box's own user opens."""
+    who = "box" if trusted else "page"
+    return Starlette(
+        routes=[
+            Mount("/api", routes=api.routes(service, who)),
+            Mount("/static", StaticFiles(directory=STATIC)),
+            *pages.routes(service),
+        ],
+        middleware=[Middleware(Guard, hosts=hosts, trusted=trusted)],
+        exception_handlers={AgentError: api.on_error},
+    )

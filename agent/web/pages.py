@@ -1,0 +1,117 @@
+"""The pages, rendered on the server: worklist, confirm, live and capture, finish, queue (technician.md B3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from agent.errors import AgentError, NotFound
+from agent.service import Service
+from agent.web.api import status_of
+from agent.web.text import Words, words
+
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined
+)
+_WHO = "page"
+Form = dict[str, str]
+
+
+class Pages:
+    """All pages over one service; state lives on the server only."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def routes(self) -> list[BaseRoute]:
+        return [
+            self._page("/", lambda _r: self._worklist()),
+            self._page("/confirm/{key}", self._confirm),
+            self._page("/exam/{exam_id}", self._exam),
+            self._page("/queue", lambda _r: self._render("queue.html", jobs=self._service.queue())),
+            self._act("/refresh", lambda _r, _f: (self._service.refresh_worklist(), "/")[1]),
+            self._act("/start/{key}", self._start),
+            self._act("/emergency", self._emergency),
+            self._act("/exam/{exam_id}/capture", self._capture),
+            self._act("/exam/{exam_id}/{event}", self._event),
+        ]
+
+    def _page(self, path: str, make: Callable[[Request], str]) -> Route:
+        async def endpoint(request: Request) -> Response:
+            return await run_in_threadpool(self._answer, lambda: HTMLResponse(make(request)))
+
+        return Route(path, endpoint, methods=["GET"])
+
+    def _act(self, path: str, act: Callable[[Request, Form], str]) -> Route:
+        async def endpoint(request: Request) -> Response:
+            form = {k: v[0] for k, v in parse_qs((await request.body()).decode("utf-8", "replace")).items()}
+            return await run_in_threadpool(self._answer, lambda: RedirectResponse(act(request, form), 303))
+
+        return Route(path, endpoint, methods=["POST"])
+
+    def _answer(self, make: Callable[[], Response]) -> Response:
+        try:
+            return make()
+        except AgentError as e:
+            return HTMLResponse(self._render("error.html", error=e), status_of(e))
+
+    def _render(self, template: str, **values: Any) -> str:
+        status = self._service.status()
+        said: Words = words(status.language)
+        return _TEMPLATES.get_template(template).render(
+            status=status, t=said, current=self._current(), **{"exam": None, **values}
+        )
+
+    def _current(self) -> Any:
+        for source in self._service.sources():
+            if source.exam_id:
+                return self._service.exam(source.exam_id)
+        return None
+
+    def _worklist(self) -> str:
+        return self._render("worklist.html", worklist=self._service.worklist())
+
+    def _confirm(self, request: Request) -> str:
+        key = request.path_params["key"]
+        for entry in self._service.worklist().entries:
+            if entry.key == key:
+                return self._render("confirm.html", entry=entry)
+        raise NotFound("This order was cancelled or changed.")
+
+    def _exam(self, request: Request) -> str:
+        exam = self._service.exam(request.path_params["exam_id"])
+        return self._render("exam.html", exam=exam, trigger_id=self._service.new_press())
+
+    def _start(self, request: Request, form: Form) -> str:
+        source = form.get("source") or self._service.sources()[0].name
+        key = request.path_params["key"]
+        exam = self._service.start_exam(source, key, form.get("digest", "-"), form.get("typed", ""), _WHO)
+        return f"/exam/{exam.exam_id}"
+
+    def _emergency(self, _request: Request, form: Form) -> str:
+        source = form.get("source") or self._service.sources()[0].name
+        return f"/exam/{self._service.start_emergency(source, _WHO).exam_id}"
+
+    def _capture(self, request: Request, form: Form) -> str:
+        exam_id = request.path_params["exam_id"]
+        source = self._service.exam(exam_id).source
+        self._service.capture(source, form.get("trigger_id", ""), None, exam_id)
+        return f"/exam/{exam_id}"
+
+    def _event(self, request: Request, form: Form) -> str:
+        exam_id = request.path_params["exam_id"]
+        self._service.exam_event(exam_id, request.path_params["event"], _WHO, form.get("reason", ""))
+        return f"/exam/{exam_id}"
+
+
+def routes(service: Service) -> list[BaseRoute]:
+    """Return the routes of the pages, to be mounted at `/`."""
+    return Pages(service).routes()

@@ -1,0 +1,46 @@
+"""The words of the pages in two languages (gettext comes with the technician's screens)."""
+
+from __future__ import annotations
+
+Words = dict[str, str]
+
+_ENGLISH: Words = {
+    "worklist": "Worklist", "queue": "Queue", "refresh": "Refresh", "emergency": "Emergency exam",
+    "no_patient": "NO PATIENT — capture is off", "born": "Born", "sex": "Sex", "id": "ID",
+    "accession": "Accession", "choose": "Choose", "wrong": "Wrong patient", "yes": "Yes — start",
+    "confirm": "Is this the patient?", "type_confirm": "Type or scan the patient's number",
+    "capture": "CAPTURE", "finish": "Finish and send", "undo": "Undo", "images": "Images",
+    "similar": "⚠ similar name", "blocked": "✖ cannot be used", "updated": "Last updated",
+    "never": "never", "received": "received", "unreadable": "could not be read — ask IT",
+    "truncated": "The list is too long and was cut: narrow it.", "unsent": "Unsent", "archive": "Archive",
+    "video": "Video", "clock": "Clock", "stored": "● stored here", "sent": "✓ sent",
+    "confirmed": "✓✓ confirmed by the archive", "waiting": "… stored here, waits to be sent",
+    "sending": "➤ being sent", "held": "✋ held, stored here", "discarded": "✖ discarded", "paused":
+    "The box restarted. Is it still this patient?", "resume": "Yes, the same patient", "next_try": "next try in",
+    "seconds": "s", "reason": "Reason", "release": "Send as it is", "back": "Back", "safe":
+    "What was captured before is safe.", "nothing_waits": "Nothing waits.", "empty": "No patients in the list.",
+    "undo_left": "Will be sent in", "open_exam": "Open exam",
+}  # fmt: skip
+_UKRAINIAN: Words = {
+    "worklist": "Список пацієнтів", "queue": "Черга", "refresh": "Оновити", "emergency": "Невідкладне обстеження",
+    "no_patient": "ПАЦІЄНТА НЕ ОБРАНО — зйомку вимкнено", "born": "Народж.", "sex": "Стать", "id": "ID",
+    "accession": "Направлення", "choose": "Обрати", "wrong": "Не той пацієнт", "yes": "Так — почати",
+    "confirm": "Це той пацієнт?", "type_confirm": "Введіть або відскануйте номер пацієнта",
+    "capture": "ЗНЯТИ", "finish": "Завершити й надіслати", "undo": "Скасувати", "images": "Знімки",
+    "similar": "⚠ схоже прізвище", "blocked": "✖ не можна обрати", "updated": "Оновлено",
+    "never": "ніколи", "received": "отримано", "unreadable": "не вдалося прочитати — зверніться до ІТ",
+    "truncated": "Список задовгий і його обрізано: уточніть запит.", "unsent": "Не надіслано", "archive": "Архів",
+    "video": "Відео", "clock": "Годинник", "stored": "● збережено тут", "sent": "✓ надіслано",
+    "confirmed": "✓✓ архів підтвердив", "waiting": "… збережено тут, очікує надсилання",
+    "sending": "➤ надсилається", "held": "✋ затримано, збережено тут", "discarded": "✖ відкинуто", "paused":
+    "Пристрій перезапустився. Це той самий пацієнт?", "resume": "Так, той самий пацієнт",
+    "next_try": "наступна спроба через", "seconds": "с", "reason": "Причина", "release": "Надіслати як є",
+    "back": "Назад", "safe": "Усе зняте раніше збережено.", "nothing_waits": "Черга порожня.",
+    "empty": "У списку немає пацієнтів.", "undo_left": "Буде надіслано через", "open_exam": "Відкрите обстеження",
+}  # fmt: skip
+LANGUAGES: dict[str, Words] = {"en": _ENGLISH, "uk": _UKRAINIAN}
+
+
+def words(language: str) -> Words:
+    """Return the words of a language; an unknown one gets English."""
+    return LANGUAGES.get(language, _ENGLISH)
