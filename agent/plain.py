@@ -97,9 +97,7 @@ def _read_tuple(kinds: tuple[Any, ...], value: object, where: str) -> object:
         kinds = (kinds[0],) * len(value)
     if len(kinds) != len(value):
         raise ValueError(f"{where}: has {len(value)} values, not {len(kinds)}")
-    return tuple(
-        _read(kind, item, f"{where}[{i}]") for i, (kind, item) in enumerate(zip(kinds, value, strict=True))
-    )
+    return tuple(_read(kind, item, f"{where}[{i}]") for i, (kind, item) in enumerate(zip(kinds, value, strict=True)))
 
 
 def _read_dict(kinds: tuple[Any, ...], value: object, where: str) -> object:

@@ -53,7 +53,7 @@ def verify(_request: dict[str, Any], fds: list[int], reply: Reply) -> Answer:
 
 def thumbnail(request: dict[str, Any], fds: list[int], _reply: Reply) -> Answer:
     """Make a small JPEG of one frame."""
-    from agent.objects.thumbnail import thumbnail as make  # noqa: PLC0415 - numpy and simplejpeg, when asked
+    from agent.objects.thumbnail import thumbnail as make
 
     (frame_fd,) = _take(fds, 1)
     header = building.read_header(frame_fd)
@@ -66,7 +66,7 @@ def thumbnail(request: dict[str, Any], fds: list[int], _reply: Reply) -> Answer:
 
 def certificate(request: dict[str, Any], fds: list[int], _reply: Reply) -> Answer:
     """Say what a certificate file holds."""
-    from agent.objects.certificate import describe_certificate  # noqa: PLC0415 - cryptography, when asked
+    from agent.objects.certificate import describe_certificate
 
     try:
         content = os.read(fds[0], LONGEST_CERTIFICATE) if fds else Path(str(request.get("path"))).read_bytes()

@@ -37,8 +37,7 @@ def code_items(codes: Iterable[Code]) -> list[Attributes]:
 def referenced_items(references: Iterable[tuple[str, str]]) -> list[Attributes]:
     """Return the items of a sequence of (class, instance) references (PS3.3 10.8)."""
     return [
-        {"ReferencedSOPClassUID": sop_class, "ReferencedSOPInstanceUID": instance}
-        for sop_class, instance in references
+        {"ReferencedSOPClassUID": sop_class, "ReferencedSOPInstanceUID": instance} for sop_class, instance in references
     ]
 
 

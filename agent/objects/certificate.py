@@ -10,16 +10,14 @@ def describe_certificate(content: bytes) -> dict[str, Any]:
 
     `content` is PEM or DER. Raises `agent.pki.CertificateError` when it is neither.
     """
-    from cryptography import x509  # noqa: PLC0415 - loaded by this verb alone
-    from cryptography.hazmat.primitives import hashes  # noqa: PLC0415
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
 
-    from agent.pki import CertificateError  # noqa: PLC0415
+    from agent.pki import CertificateError
 
     try:
         is_pem = b"-----BEGIN" in content
-        certificate = (
-            x509.load_pem_x509_certificate(content) if is_pem else x509.load_der_x509_certificate(content)
-        )
+        certificate = x509.load_pem_x509_certificate(content) if is_pem else x509.load_der_x509_certificate(content)
         return {
             "subject": _common_name(certificate.subject),
             "issuer": _common_name(certificate.issuer),
@@ -32,7 +30,7 @@ def describe_certificate(content: bytes) -> dict[str, Any]:
 
 
 def _common_name(name: Any) -> str:
-    from cryptography.x509.oid import NameOID  # noqa: PLC0415
+    from cryptography.x509.oid import NameOID
 
     found = name.get_attributes_for_oid(NameOID.COMMON_NAME)
     return str(found[0].value) if found else str(name.rfc4514_string())

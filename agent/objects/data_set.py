@@ -17,13 +17,11 @@ from agent.objects.image import image, sop_common
 from agent.objects.patient import patient, patient_study
 from agent.objects.pixel import pixel
 from agent.objects.series import series
-from agent.objects.strict import strict
+from agent.objects.strict import FOREIGN, strict
 from agent.objects.study import study
 
 
-def secondary_capture(
-    snapshot: IdentitySnapshot, box: Equipment, record: FrameRecord, facts: SeriesRecord
-) -> Dataset:
+def secondary_capture(snapshot: IdentitySnapshot, box: Equipment, record: FrameRecord, facts: SeriesRecord) -> Dataset:
     """Return the data set of one still, in tag order, all but Pixel Data.
 
     Raises `ObjectInvalid` naming the attribute that cannot be written.
@@ -52,7 +50,11 @@ def _data_set(attributes: Attributes, path: str) -> Dataset:
 def _set(data_set: Dataset, keyword: str, value: object, path: str) -> None:
     if isinstance(value, list) and value and isinstance(value[0], dict):
         value = Sequence([_data_set(item, f"{path}{keyword}>") for item in value])
+    where = f"{path}{keyword}"
     try:
         setattr(data_set, keyword, value)
-    except (ValueError, TypeError, OverflowError, ArithmeticError, Warning):
-        raise ObjectInvalid(f"{path}{keyword}: not a value of its VR.", keyword=f"{path}{keyword}") from None
+        kept = not isinstance(value, str) or not value or str(data_set[keyword].value) == value
+    except FOREIGN:
+        raise ObjectInvalid(f"{where}: not a value of its VR.", keyword=where) from None
+    if not kept:  # pydicom splits at a backslash and trims what it takes for padding
+        raise ObjectInvalid(f"{where}: is not kept letter by letter.", keyword=where)

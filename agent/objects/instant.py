@@ -40,9 +40,7 @@ def instant(acquired_at: str, zone: str) -> Instant:
         raise _invalid("AcquisitionDateTime", "no time of acquisition.") from None
     if not aware:
         raise _invalid("AcquisitionDateTime", "a time without an offset from UTC.")
-    return Instant(
-        date=f"{local.year:04d}{local:%m%d}", time=f"{local:%H%M%S.%f}", offset=_offset(local.utcoffset())
-    )
+    return Instant(date=f"{local.year:04d}{local:%m%d}", time=f"{local:%H%M%S.%f}", offset=_offset(local.utcoffset()))
 
 
 def _zone(name: str) -> ZoneInfo:

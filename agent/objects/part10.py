@@ -11,12 +11,12 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from typing import BinaryIO
 
 from pydicom import Dataset, dcmread, dcmwrite
 from pydicom.dataset import FileDataset, FileMetaDataset
-from pydicom.errors import InvalidDicomError
 from pydicom.uid import UID
 
 from agent.errors import ObjectCorrupt, ObjectInvalid, SpoolDamaged
@@ -24,7 +24,7 @@ from agent.model import BuiltObject, FrameRecord, IdentitySnapshot
 from agent.objects import identity, validity
 from agent.objects.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from agent.objects.pixel import EXPLICIT_VR_LITTLE_ENDIAN
-from agent.objects.strict import strict
+from agent.objects.strict import FOREIGN, strict
 
 BUFFER = 256 << 10
 _PIXEL_DATA = b"\xe0\x7f\x10\x00"
@@ -72,7 +72,7 @@ def encode(data_set: Dataset, record: FrameRecord) -> bytes:
     try:
         with strict():
             dcmwrite(buffer, whole, enforce_file_format=True)
-    except (ValueError, TypeError, AttributeError, KeyError, OverflowError, Warning):
+    except FOREIGN:
         raise ObjectInvalid("The data set cannot be encoded.") from None
     return buffer.getvalue()
 
@@ -85,9 +85,13 @@ def reread(fd: int, snapshot: IdentitySnapshot, record: FrameRecord, beat: Beat)
     """
     os.lseek(fd, 0, os.SEEK_SET)
     with os.fdopen(os.dup(fd), "rb") as file:
-        data_set, start = _parse(file)
-        _check_meta(data_set, record)
-        _check_values(data_set, snapshot, record)
+        with _reading():
+            data_set = dcmread(file, stop_before_pixels=True)
+            start = file.tell()
+            data_set.walk(lambda _data_set, _element: None)
+            _check_meta(data_set, record)
+            identity.compare(data_set, snapshot, record)
+            validity.check(data_set, record)
         size, sha256 = _check_payload(file, start, record, beat)
     return BuiltObject(
         frame_id=record.frame_id,
@@ -99,16 +103,18 @@ def reread(fd: int, snapshot: IdentitySnapshot, record: FrameRecord, beat: Beat)
     )
 
 
-def _parse(file: BinaryIO) -> tuple[FileDataset, int]:
-    """Return the data set before Pixel Data and where Pixel Data starts."""
+@contextmanager
+def _reading() -> Iterator[None]:
+    """Make every complaint of pydicom an `ObjectCorrupt`; a disk's own error passes."""
     try:
         with strict():
-            data_set = dcmread(file, stop_before_pixels=True)
-            start = file.tell()
-            data_set.walk(lambda _data_set, _element: None)
-    except (InvalidDicomError, OSError, ValueError, TypeError, LookupError, ArithmeticError, Warning) as e:
+            yield
+    except OSError as e:
+        if e.errno is not None:
+            raise
+        raise ObjectCorrupt("The written object cannot be read.", reason="OSError") from None
+    except FOREIGN as e:
         raise ObjectCorrupt("The written object cannot be read.", reason=type(e).__name__) from None
-    return data_set, start
 
 
 def _check_meta(data_set: FileDataset, record: FrameRecord) -> None:
@@ -127,15 +133,6 @@ def _check_meta(data_set: FileDataset, record: FrameRecord) -> None:
     ]
     if stated != wanted:
         raise ObjectCorrupt("The file's head does not agree with its object.")
-
-
-def _check_values(data_set: FileDataset, snapshot: IdentitySnapshot, record: FrameRecord) -> None:
-    try:
-        with strict():
-            identity.compare(data_set, snapshot, record)
-            validity.check(data_set, record)
-    except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, Warning) as e:
-        raise ObjectCorrupt("The written object cannot be read.", reason=type(e).__name__) from None
 
 
 def _check_payload(file: BinaryIO, start: int, record: FrameRecord, beat: Beat) -> tuple[int, str]:

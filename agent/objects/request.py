@@ -12,9 +12,7 @@ from agent.objects.attributes import Attributes, code_items, issuer_items, optio
 
 def requested_steps(snapshot: IdentitySnapshot) -> tuple[ScheduledProcedureStep, ...]:
     """Return the steps that the sequence names: all of them or none."""
-    complete = all(
-        step.requested_procedure_id and step.scheduled_procedure_step_id for step in snapshot.steps
-    )
+    complete = all(step.requested_procedure_id and step.scheduled_procedure_step_id for step in snapshot.steps)
     return snapshot.steps if complete else ()
 
 

@@ -9,9 +9,7 @@ from agent.objects.request import request_attributes
 MODALITY_PERFORMED_PROCEDURE_STEP = "1.2.840.10008.3.1.2.3.3"
 
 
-def series(
-    snapshot: IdentitySnapshot, equipment: Equipment, record: FrameRecord, facts: SeriesRecord
-) -> Attributes:
+def series(snapshot: IdentitySnapshot, equipment: Equipment, record: FrameRecord, facts: SeriesRecord) -> Attributes:
     """Return the General Series module; `SeriesNumber` is always there (type 1 in a DICOMDIR)."""
     return {
         "SeriesInstanceUID": record.series_instance_uid,
@@ -24,9 +22,7 @@ def series(
             ProtocolName=equipment.protocol_name,
             BodyPartExamined=equipment.body_part_examined,
             OperatorsName=facts.operators_name,
-            PerformingPhysicianName=agreed(
-                snapshot.steps, lambda step: step.scheduled_performing_physician_name
-            ),
+            PerformingPhysicianName=agreed(snapshot.steps, lambda step: step.scheduled_performing_physician_name),
         ),
         **request_attributes(snapshot),
         **_performed(facts),

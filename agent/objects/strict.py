@@ -7,11 +7,27 @@ one thread; the switches below are process-wide while they are set.
 
 from __future__ import annotations
 
+import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pydicom import config
+from pydicom.errors import InvalidDicomError
+
+FOREIGN = (
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    ArithmeticError,
+    RuntimeError,
+    EOFError,
+    struct.error,
+    Warning,
+    InvalidDicomError,
+)
+"""Everything that pydicom raises over a bad value or file; found by feeding it damaged ones. They end here."""
 
 
 @contextmanager

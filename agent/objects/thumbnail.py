@@ -27,7 +27,7 @@ def thumbnail(record: FrameRecord, read_at: Callable[[int, int], bytes], max_wid
 
     `max_width` is brought into 16…4096. Bits over 8 are shown by their upper eight; MONOCHROME1 is inverted.
     """
-    import simplejpeg  # noqa: PLC0415 - only here, and only when asked
+    import simplejpeg
 
     width = min(max(max_width, NARROWEST), WIDEST)
     try:
@@ -44,7 +44,7 @@ def _is_jpeg(record: FrameRecord) -> bool:
 
 
 def _decode(record: FrameRecord, read_at: Callable[[int, int], bytes], width: int) -> Pixels:
-    import simplejpeg  # noqa: PLC0415 - as above
+    import simplejpeg
 
     space = "RGB" if record.samples_per_pixel == 3 else "GRAY"
     stream = read_at(0, record.payload_size)

@@ -159,9 +159,7 @@ RELATIONS = (
     Rule(
         "PhotometricInterpretation",
         "does not go with the samples per pixel and the transfer syntax.",
-        lambda d, r: (
-            d.PhotometricInterpretation in PHOTOMETRIC.get((r.transfer_syntax_uid, d.SamplesPerPixel), set())
-        ),
+        lambda d, r: d.PhotometricInterpretation in PHOTOMETRIC.get((r.transfer_syntax_uid, d.SamplesPerPixel), set()),
     ),
     Rule(
         "PlanarConfiguration",
@@ -200,9 +198,7 @@ RELATIONS = (
         "is not a defined term.",
         lambda d, _r: set(_values(d, "LossyImageCompressionMethod")) <= LOSSY_METHODS,
     ),
-    Rule(
-        "LossyImageCompressionMethod", "does not end with that of the transfer syntax.", _last_method_is_jpeg
-    ),
+    Rule("LossyImageCompressionMethod", "does not end with that of the transfer syntax.", _last_method_is_jpeg),
     Rule(
         "LossyImageCompressionRatio",
         "is not given once for each lossy stage.",

@@ -55,9 +55,7 @@ def test_form():
 def test_comes_back_and_leaves_the_reader_at_the_payload():
     file = io.BytesIO(HEADER + b"pixels")
     header = decode_header(file.read)
-    assert header == FrameHeader(
-        record=RECORD, snapshot=SNAPSHOT, equipment=BOX, extra=EXTRA, payload_offset=4096
-    )
+    assert header == FrameHeader(record=RECORD, snapshot=SNAPSHOT, equipment=BOX, extra=EXTRA, payload_offset=4096)
     assert file.read() == b"pixels"
 
 

@@ -84,9 +84,7 @@ def a_step(number: int, **changes: object) -> ScheduledProcedureStep:
         issuer_of_accession_number="RIS",
         requested_procedure_id="RP-001",
         requested_procedure_description="Езофагогастродуоденоскопія",
-        requested_procedure_codes=(
-            Code(value="76009000", scheme="SCT", meaning="Езофагогастродуоденоскопія"),
-        ),
+        requested_procedure_codes=(Code(value="76009000", scheme="SCT", meaning="Езофагогастродуоденоскопія"),),
         reason_for_the_requested_procedure="Біль?",
         scheduled_procedure_step_id=f"SPS-00{number}",
         scheduled_procedure_step_description="ФГДС діагностична",

@@ -18,7 +18,6 @@ from exam_pictures import (
     GENERATED_STUDY,
     GROUP,
     JPEG,
-    NATIVE,
     PICTURES,
     SNAPSHOTS,
     STUDY,
@@ -252,7 +251,9 @@ def test_group_case_claims_nothing_for_all(tmp_path):
     assert data_set.ReferringPhysicianName == ""
     assert "StudyDescription" not in data_set
     assert "IssuerOfAccessionNumberSequence" not in data_set
-    stated = [(i.AccessionNumber, i.StudyInstanceUID, i.RequestedProcedureID) for i in data_set.RequestAttributesSequence]
+    stated = [
+        (i.AccessionNumber, i.StudyInstanceUID, i.RequestedProcedureID) for i in data_set.RequestAttributesSequence
+    ]
     assert stated == [("ACC-2026-001", STUDY, "RP-001"), ("ACC-2026-002", STUDY + ".2", "RP-002")]
 
 
@@ -349,7 +350,11 @@ def test_an_impossible_time_is_refused(tmp_path, changes, zone, keyword):
         ({"conversion_type": "DI"}, {"image_format": "UVC MJPEG"}, {"DigitalImageFormatAcquired": "UVC MJPEG"}),
         ({}, {"image_format": "PAL 704x576 interlaced"}, {"DigitalImageFormatAcquired": "PAL 704x576 interlaced"}),
         ({"conversion_type": "DF"}, {}, {"ImageType": ["ORIGINAL", "SECONDARY"]}),
-        ({}, {"processing": "deinterlaced: bob"}, {"ImageType": ["ORIGINAL", "PRIMARY"], "DerivationDescription": "deinterlaced: bob"}),
+        (
+            {},
+            {"processing": "deinterlaced: bob"},
+            {"ImageType": ["ORIGINAL", "PRIMARY"], "DerivationDescription": "deinterlaced: bob"},
+        ),
         (
             {},
             {"processing": "deinterlaced: bob; cropped: 704x560+8+8"},

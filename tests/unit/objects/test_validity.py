@@ -215,7 +215,7 @@ def test_an_empty_sequence_is_refused():
 def test_no_aspect_ratio_beside_a_spacing(spacing):
     data_set, record = a_data_set(PICTURES["colour aspect"])
     setattr(data_set, spacing, ["0.1", "0.1"])
-    with pytest.raises(ObjectInvalid, match="^PixelAspectRatio: "):
+    with pytest.raises(ObjectInvalid, match=r"^PixelAspectRatio: "):
         check(data_set, record)
 
 
@@ -246,7 +246,7 @@ def test_a_record_that_contradicts_itself_is_refused(picture, changes, keyword):
 def test_the_count_of_methods_is_checked_against_the_frame():
     data_set, record = a_data_set(PICTURES["two lossy stages"])
     data_set.LossyImageCompressionRatio = ["20"]
-    with pytest.raises(ObjectInvalid, match="^LossyImageCompressionRatio: "):
+    with pytest.raises(ObjectInvalid, match=r"^LossyImageCompressionRatio: "):
         check(data_set, record)
 
 
@@ -273,7 +273,7 @@ def test_a_bad_patient_is_not_built(tmp_path, change, keyword):
 
 def test_a_bad_order_is_not_built(tmp_path):
     code = Code(value="1", scheme="", meaning="без схеми")
-    with pytest.raises(ObjectInvalid, match="CodingSchemeDesignator|CodeMeaning"):
+    with pytest.raises(ObjectInvalid, match=r"CodingSchemeDesignator|CodeMeaning"):
         put(tmp_path, scheduled(a_step(1, requested_procedure_codes=(code,))), COLOUR).build()
     with pytest.raises(ObjectInvalid, match=r"RequestAttributesSequence>ScheduledProcedureStepID"):
         put(tmp_path, scheduled(a_step(1, scheduled_procedure_step_id="x" * 17)), COLOUR).build()
@@ -315,7 +315,7 @@ def without_tables(stream):
 )
 def test_a_stream_that_is_not_the_picture_is_refused(tmp_path, stream):
     picture = Picture(stream, PICTURES["jpeg colour"].changes)
-    with pytest.raises(ObjectInvalid, match="^PixelData: "):
+    with pytest.raises(ObjectInvalid, match=r"^PixelData: "):
         put(tmp_path, UNSCHEDULED, picture).build()
 
 
