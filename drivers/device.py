@@ -11,17 +11,12 @@ from typing import Any
 
 from drivers.contract import DriverError, Frame, Geometry, Source
 from drivers.picture.convert import complete
+from drivers.reopening import BACKOFF_S, Stuck
 
 READ_TIMEOUT_S = 0.25
 STALL_S = 5.0
-BACKOFF_S = (0.5, 1.0, 2.0, 5.0)
-"""Waits between tries to open; the last one is repeated for ever."""
 
 Tell = Callable[[dict[str, Any]], None]
-
-
-class Stuck(Exception):
-    """The driver's library hangs inside this process: only a new process helps."""
 
 
 class Device:

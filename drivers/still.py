@@ -17,7 +17,7 @@ import numpy.typing as npt
 from drivers.contract import Frame, PixelFormat, Signal
 from drivers.jpeg import NotBaseline, bare
 from drivers.lossy import Stage, measured
-from drivers.picture.convert import to_native
+from drivers.picture.convert import to_grey, to_native
 from drivers.picture.deinterlace import Deinterlace, deinterlace
 from drivers.picture.region import crop, mask
 from drivers.picture.scale import resample, square_width
@@ -57,6 +57,9 @@ def prepare(
     """Return the final pixels, what was done to them and their aspect (vertical, horizontal)."""
     done: list[str] = []
     geometry, aspect = frame.geometry, frame.geometry.pixel_aspect_ratio
+    if options.colour == "grey" and picture.ndim == 3:
+        picture = to_grey(picture)
+        done.append("turned to grey")
     if options.mask:
         picture = mask(picture, [region(box) for box in options.mask])
         done.append(f"masked: {len(options.mask)}")
@@ -90,7 +93,7 @@ class _Encoded:
 def _pass_through(frame: Frame, options: StillOptions) -> _Encoded | None:
     """A JPEG from the device that nothing has to be done to stays as it is: no second loss, no work."""
     geometry = frame.geometry
-    changes = options.crop or options.mask or (geometry.interlaced and options.deinterlace != "weave")
+    changes = options.crop or options.mask or options.colour == "grey" or (geometry.interlaced and options.deinterlace != "weave")
     squared = options.square_pixels and geometry.pixel_aspect_ratio
     if geometry.pixel_format is not PixelFormat.MJPEG or options.encoding != "jpeg" or changes or squared:
         return None

@@ -20,6 +20,7 @@ class StillOptions:
 
     encoding: str = option("lossless", sentence="lossless (native pixels) or jpeg (baseline, 8 bits).")
     quality: int = option(90, sentence="JPEG quality, 1 to 100.")
+    colour: str = option("colour", sentence="colour (as the device gives it) or grey.")
     deinterlace: str = option("field", sentence="field, blend or weave; for interlaced sources only.")
     crop: Box | None = option(None, unit="pixels", sentence="What is kept: x, y, width, height.")  # noqa: RUF009 - a dataclass field
     mask: tuple[Box, ...] = option((), unit="pixels", sentence="What is blackened: x, y, width, height each.")
@@ -35,6 +36,8 @@ class StillOptions:
     def __post_init__(self) -> None:
         if self.encoding not in ENCODINGS:
             raise ValueError(f"encoding must be one of {', '.join(ENCODINGS)}")
+        if self.colour not in ("colour", "grey"):
+            raise ValueError("colour must be colour or grey")
         if self.deinterlace not in list(Deinterlace):
             raise ValueError(f"deinterlace must be one of {', '.join(Deinterlace)}")
         if not 1 <= self.quality <= 100:

@@ -121,15 +121,15 @@ class Source:
         if self._pictures is None or self._geometry is None:
             raise DriverError("absent", "not open")
         ready_ns = self._started_ns + (self._last + 2) * self._frame_ns
-        if self._active() is Fault.STALLED or ready_ns > self._clock.now_ns() + timeout_s * 1e9:
+        if self._active(self._last + 1) is Fault.STALLED or ready_ns > self._clock.now_ns() + timeout_s * 1e9:
             self._clock.wait(timeout_s)
             return None
         self._clock.wait((ready_ns - self._clock.now_ns()) / 1e9)
         self._last = max(self._last + 1, (self._clock.now_ns() - self._started_ns) // self._frame_ns - 1)
-        return self._frame(self._last, self._active())
+        return self._frame(self._last, self._active(self._last))
 
-    def _active(self) -> Fault:
-        return self._fault if self._last + 1 >= self._fault_from else Fault.NONE
+    def _active(self, number: int) -> Fault:
+        return self._fault if number >= self._fault_from else Fault.NONE
 
     def _frame(self, number: int, fault: Fault) -> Frame | None:
         assert self._pictures is not None  # noqa: S101 - for the type checker
