@@ -10,11 +10,12 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from agent import __version__
 from agent.building import Building
 from agent.clock import Clock
-from agent.config.schema import Configuration, SourceConfig
+from agent.config.schema import Configuration, Picture, SourceConfig
 from agent.delivery import Destination
 from agent.devices import Device, Devices, SourceSetup
 from agent.errors import AgentError
@@ -106,7 +107,7 @@ class House:
             name=source.name,
             driver=source.driver,
             options=dict(source.options),
-            still=source.picture.model_dump(mode="json"),
+            still=_still(source.picture),
         )
         return Device(
             setup,
@@ -226,6 +227,14 @@ class House:
             socket_path=self._g.root / SOCKET,
         )
 
+    def interrupt(self) -> None:
+        """Wake every worker that waits, so that a stop is noticed at once."""
+        self.building.wake()
+        self._queued()
+        self.triggers.wake()
+        for name in self.devices.names():
+            self.devices.get(name).wake()
+
     def workers(self) -> dict[str, Callable[[threading.Event], None]]:
         """Return every worker's main loop by name; each ends when the event is set."""
         return {
@@ -235,3 +244,16 @@ class House:
             **{f"delivery-{name}": destination.run for name, destination in self.destinations.items()},
             **{f"source-{name}": self.devices.get(name).run for name in self.devices.names()},
         }
+
+
+def _still(picture: Picture) -> dict[str, Any]:
+    """Return the picture settings in the driver host's words; `none` leaves both fields as they are: a weave."""
+    told = picture.model_dump(mode="json")
+    return {
+        "encoding": told["encoding"],
+        "quality": told["jpeg_quality"],
+        "deinterlace": "weave" if told["deinterlace"] == "none" else told["deinterlace"],
+        "colour": told["colour"],
+        "crop": told["crop"],
+        "mask": told["mask"],
+    }

@@ -78,6 +78,12 @@ class Device:
             if not stop.is_set():
                 self._pause(stop)
 
+    def wake(self) -> None:
+        """End the child, so that the main loop looks at `stop` now."""
+        child = self._child
+        if child is not None:
+            child.stop()
+
     def _live_once(self, stop: threading.Event) -> None:
         self._become("start")
         child: Child | None = None

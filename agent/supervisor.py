@@ -117,6 +117,7 @@ class Supervisor:
         finally:
             manager.tell("STOPPING=1")
             self._stop.set()
+            house.interrupt()
             house.server.stop()
             self._join()
 

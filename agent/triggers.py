@@ -44,7 +44,7 @@ class Triggers:
         turned: Callable[[], None],
     ) -> None:
         self._setups, self._launcher, self._exams, self._turned = setups, launcher, exams, turned
-        self._presses: queue.SimpleQueue[tuple[str, Press]] = queue.SimpleQueue()
+        self._presses: queue.SimpleQueue[tuple[str, Press] | None] = queue.SimpleQueue()
         self._children: dict[str, Child] = {}
 
     def run(self, stop: threading.Event) -> None:
@@ -54,9 +54,15 @@ class Triggers:
             for setup in self._setups:
                 self._revive(setup)
             with suppress(queue.Empty):
-                self._capture(*self._presses.get(timeout=_TURN_S if not stop.is_set() else 0.01))
+                press = self._presses.get(timeout=_TURN_S)
+                if press is not None:
+                    self._capture(*press)
         for child in self._children.values():
             child.stop()
+
+    def wake(self) -> None:
+        """Make the main loop look at `stop` now."""
+        self._presses.put(None)
 
     def _revive(self, setup: TriggerSetup) -> None:
         child = self._children.get(setup.name)

@@ -93,7 +93,8 @@ class _Encoded:
 def _pass_through(frame: Frame, options: StillOptions) -> _Encoded | None:
     """A JPEG from the device that nothing has to be done to stays as it is: no second loss, no work."""
     geometry = frame.geometry
-    changes = options.crop or options.mask or options.colour == "grey" or (geometry.interlaced and options.deinterlace != "weave")
+    changes = options.crop or options.mask or options.colour == "grey"
+    changes = changes or (geometry.interlaced and options.deinterlace != "weave")
     squared = options.square_pixels and geometry.pixel_aspect_ratio
     if geometry.pixel_format is not PixelFormat.MJPEG or options.encoding != "jpeg" or changes or squared:
         return None

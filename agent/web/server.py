@@ -13,6 +13,7 @@ import stat
 import threading
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 
@@ -88,7 +89,7 @@ class Server:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-_COMMON = {
+_COMMON: dict[str, Any] = {
     "log_config": None,
     "access_log": False,
     "server_header": False,

@@ -1,0 +1,5 @@
+"""The command line: a client of the running service, and the way to start it (`modality-agent …`)."""
+
+from agent.cli.main import main
+
+__all__ = ["main"]
