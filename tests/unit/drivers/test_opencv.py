@@ -26,7 +26,13 @@ def test_a_frame_is_never_dated_newer_than_it_is(position_ms: float, expected: i
 
 @pytest.mark.parametrize(
     ("letters", "expected"),
-    [(b"MJPG", "ISO_10918_1"), (b"h264", "ISO_14496_10"), (b"hevc", "ISO_23008_2"), (b"YUYV", None), (b"\0\0\0\0", None)],
+    [
+        (b"MJPG", "ISO_10918_1"),
+        (b"h264", "ISO_14496_10"),
+        (b"hevc", "ISO_23008_2"),
+        (b"YUYV", None),
+        (b"\0\0\0\0", None),
+    ],
 )
 def test_the_fourcc_tells_the_lossy_method(letters: bytes, expected: str | None) -> None:
     found = stages(int.from_bytes(letters, "little"))
