@@ -1,0 +1,34 @@
+# The one entry. `make` prints what there is.
+.DEFAULT_GOAL := help
+PY := .venv/bin/python
+KILLS ?= 200
+.PHONY: help demo test check bench kill-test prepare-run prepare-test clean
+
+help: ## print this
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
+
+prepare-run:
+	@image/prepare.sh run.txt test.txt
+
+prepare-test:
+	@image/prepare.sh run.txt test.txt
+
+demo: prepare-run ## watch the main job happen, from the device's video to the PACS (KEEP=1 stays up)
+	@.venv/bin/modality-agent demo $(if $(KEEP),--keep)
+
+test: prepare-test ## run every test against real peers (Orthanc, DCMTK), 25 kills included
+	@$(PY) -m pytest
+
+check: prepare-test ## ruff, strict mypy and the rules of the house, under a minute
+	@.venv/bin/ruff check agent drivers tests
+	@.venv/bin/mypy
+	@$(PY) -m pytest -q tests/unit/test_house_rules.py
+
+bench: prepare-test ## measure and write build/bench.json
+	@$(PY) -m tests.bench
+
+kill-test: prepare-test ## kill the service KILLS times at random instants and account for every capture
+	@$(PY) -m tests.system.kill_test --kills $(KILLS)
+
+clean: ## remove what was made here
+	@rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
