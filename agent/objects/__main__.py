@@ -2,7 +2,7 @@
 
 Requests, all with descriptors that the core opened:
 
-    build        a `SeriesRecord` as plain values; frame file (read), empty object file (write) -> {}
+    build        a `SeriesRecord` as plain values; frame file (read), empty object file (write) -> {"sha256"}
     verify       frame file (read), object file opened anew (read) -> {"built": BuiltObject}
     thumbnail    {"max_width"}; frame file (read) -> {"size"} and a sealed memfd with a JPEG
     certificate  PEM or DER file (read), or {"path"} -> subject, issuer, not_before, not_after, sha256
@@ -35,11 +35,11 @@ def build(request: dict[str, Any], fds: list[int], reply: Reply) -> Answer:
     except ValueError as e:
         raise BadRequest(str(e)) from None
     try:
-        building.build(frame_fd, object_fd, facts, reply.beat)
+        sha256 = building.build(frame_fd, object_fd, facts, reply.beat)
         os.fsync(object_fd)
     except OSError as e:
         raise StorageError(errno=e.errno) from None
-    return {}, []
+    return {"sha256": sha256}, []
 
 
 def verify(_request: dict[str, Any], fds: list[int], reply: Reply) -> Answer:
@@ -91,7 +91,11 @@ def _take(fds: list[int], count: int) -> list[int]:
 
 def main() -> None:
     """Serve until the core closes the channel."""
-    serve(enter(data_limit_mb=DATA_LIMIT_MB), VERBS)
+    channel = enter(data_limit_mb=DATA_LIMIT_MB)
+    try:
+        serve(channel, VERBS)
+    finally:
+        channel.close()
 
 
 if __name__ == "__main__":

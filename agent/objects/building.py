@@ -18,9 +18,8 @@ from agent.objects.jpeg import read_head
 from agent.objects.pixel import JPEG_BASELINE
 
 
-def build(frame_fd: int, object_fd: int, facts: SeriesRecord, beat: part10.Beat) -> FrameHeader:
-    """Write the object of the frame file `frame_fd` into the empty file `object_fd`; return the frame's
-    header.
+def build(frame_fd: int, object_fd: int, facts: SeriesRecord, beat: part10.Beat) -> str:
+    """Write the object of the frame file `frame_fd` into the empty file `object_fd`; return its SHA-256.
 
     Raises `SpoolDamaged` for a damaged frame, `ObjectInvalid` for an object that may not leave, `OSError`
     when the disk refuses. What was written before an error is to be thrown away.
@@ -30,8 +29,7 @@ def build(frame_fd: int, object_fd: int, facts: SeriesRecord, beat: part10.Beat)
     if record.transfer_syntax_uid == JPEG_BASELINE:
         check_jpeg(record, payload_reader(frame_fd, header))
     data_set = secondary_capture(header.snapshot, header.equipment, record, facts)
-    part10.write(object_fd, data_set, record, frame_fd=frame_fd, offset=header.payload_offset, beat=beat)
-    return header
+    return part10.write(object_fd, data_set, record, frame_fd=frame_fd, offset=header.payload_offset, beat=beat)
 
 
 def verify(frame_fd: int, object_fd: int, beat: part10.Beat) -> BuiltObject:

@@ -28,9 +28,9 @@ def sop_common(record: FrameRecord, box: Equipment, facts: SeriesRecord) -> Attr
         "SOPInstanceUID": record.sop_instance_uid,
         "InstanceCreationDate": at.date,
         "InstanceCreationTime": at.time,
-        "InstanceCreatorUID": facts.instance_creator_uid,
         "InstanceNumber": record.instance_number,
         "TimezoneOffsetFromUTC": at.offset,
+        **optional(InstanceCreatorUID=facts.instance_creator_uid),
     }
 
 

@@ -37,23 +37,28 @@ Beat = Callable[[], None]
 """Called now and then, so that a long copy is not taken for a hang."""
 
 
-def write(fd: int, data_set: Dataset, record: FrameRecord, *, frame_fd: int, offset: int, beat: Beat) -> None:
+def write(fd: int, data_set: Dataset, record: FrameRecord, *, frame_fd: int, offset: int, beat: Beat) -> str:
     """Write the object into `fd` from its current position; the payload starts at `offset` of `frame_fd`.
+
+    Returns the SHA-256 of what was written, so that what is read again can be compared with all of it.
 
     Nothing is synced or renamed here. Raises `ObjectInvalid` when a value cannot be encoded, `SpoolDamaged`
     when the payload is not the one that `record` names, `OSError` when the disk refuses.
     """
     validity.check(data_set, record)
     before, after = _around_payload(record)
-    _write_all(fd, encode(data_set, record) + before)
-    hashed = hashlib.sha256()
+    _write_all(fd, head := encode(data_set, record) + before)
+    whole, payload = hashlib.sha256(head), hashlib.sha256()
     for part in _parts(frame_fd, offset, record.payload_size):
-        hashed.update(part)
+        whole.update(part)
+        payload.update(part)
         _write_all(fd, part)
         beat()
-    if hashed.hexdigest() != record.payload_sha256:
+    if payload.hexdigest() != record.payload_sha256:
         raise SpoolDamaged("The pixels of a stored frame changed on the disk.")
     _write_all(fd, after)
+    whole.update(after)
+    return whole.hexdigest()
 
 
 def encode(data_set: Dataset, record: FrameRecord) -> bytes:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pydicom import config
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 
 FOREIGN = (
     ValueError,
@@ -25,6 +25,7 @@ FOREIGN = (
     EOFError,
     struct.error,
     Warning,
+    BytesLengthException,
     InvalidDicomError,
 )
 """Everything that pydicom raises over a bad value or file; found by feeding it damaged ones. They end here."""

@@ -15,11 +15,9 @@ TYPE_1 = (
     "ImageType",
     "InstanceCreationDate",
     "InstanceCreationTime",
-    "InstanceCreatorUID",
     "SOPClassUID",
     "SOPInstanceUID",
     "StudyDate",
-    "StudyTime",
     "ContentDate",
     "ContentTime",
     "AcquisitionDateTime",
@@ -50,6 +48,7 @@ TYPE_1 = (
 """Present with a value: type 1 of PS3.3 A.8.1, and what a DICOMDIR or this house asks for beyond it."""
 
 TYPE_2 = (
+    "StudyTime",
     "PatientBirthDate",
     "PatientSex",
     "AccessionNumber",

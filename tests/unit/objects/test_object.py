@@ -414,3 +414,13 @@ def test_second_opinion_on_required_attributes(tmp_path, snapshot):
     assert len(found) > 25
     assert [row for row, item in found if row["keyword"] not in item] == []
     assert [row for row, item in found if row["type"] == "1" and item[row["keyword"]].is_empty] == []
+
+
+def test_what_the_order_and_the_box_do_not_tell_is_no_reason_to_hold(tmp_path):
+    facts = dataclasses.replace(FACTS, study_time="", instance_creator_uid="")
+    written = put(tmp_path, scheduled(), PICTURES["colour"]).build(facts)
+    written.verify()
+    data_set = read(written)
+    assert data_set["StudyTime"].value == ""
+    assert "InstanceCreatorUID" not in data_set
+    assert_conforming(written.object)
