@@ -1,0 +1,144 @@
+"""The story of the demonstration, step by step; its last line names the delivered file."""
+
+from __future__ import annotations
+
+import json
+import signal
+import tempfile
+import threading
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import click
+
+from agent.demo import evidence
+from agent.demo.commands import Commands, DemoFailed
+
+CHOSEN = "О’Коннор-Їжакевич"
+PICTURES = 2
+
+
+class Story:
+    """Prints each step with its time and keeps what was learned on the way."""
+
+    def __init__(self, commands: Commands) -> None:
+        self._commands, self._began = commands, monotonic()
+
+    def tell(self, sentence: str) -> None:
+        """Print one step with the seconds since the beginning."""
+        click.echo(f"[{monotonic() - self._began:5.1f} s] {sentence}")
+
+    def play(self) -> Path:
+        """Do the main job and return the received file; raises `DemoFailed`."""
+        self._set_up()
+        entry = self._choose()
+        frames = self._capture(entry)
+        self._deliver()
+        return self._compare(entry, frames)
+
+    def _set_up(self) -> None:
+        c = self._commands
+        for name in ("dcmdump", "dcm2pnm", "dciodvfy"):
+            evidence.tool(name)
+        self.tell("starting a RIS and a PACS with mutual TLS, certificates made on the spot")
+        c.start("sandbox", "--folder", str(c.folder))
+        c.until("RIS and PACS are up", (c.folder / "config.toml").exists, 30)
+        self.tell(c.run("check").strip())
+        c.start("run")
+        c.until("the box is ready", self._ready, 45)
+        self.tell("the box runs; its source is a simulated 720×576 interlaced PAL device")
+
+    def _ready(self) -> bool:
+        try:
+            status = self._commands.ask("status")
+        except DemoFailed:
+            return False
+        return all(source["signal"] == "present" for source in status["sources"])
+
+    def _choose(self) -> dict[str, Any]:
+        view = self._commands.ask("worklist", "--refresh")
+        self.tell(f"the worklist came over TLS: {len(view['entries'])} patients")
+        entry = next((e for e in view["entries"] if e["patient"]["name"].startswith(CHOSEN)), None)
+        if entry is None:
+            raise DemoFailed("the sample patient is not in the worklist")
+        exam = self._commands.ask("exam", "start", entry["key"])
+        self.tell(f"chosen and frozen: {exam['patient']['name'].replace('^', ' ')}, {exam['patient']['patient_id']}")
+        return {**entry, "study_instance_uid": exam["study_instance_uid"]}
+
+    def _capture(self, entry: dict[str, Any]) -> list[dict[str, Any]]:
+        frames = []
+        for number in range(1, PICTURES + 1):
+            frames.append(self._commands.ask("capture"))
+            self.tell(f"captured picture {number}: frame {frames[-1]['frame_number']} of the device, safe on the disk")
+        self._commands.run("finish")
+        self.tell(f"finished the exam of {entry['patient']['patient_id']}; the undo window runs")
+        return frames
+
+    def _deliver(self) -> None:
+        def sent() -> bool:
+            jobs = self._commands.ask("queue")
+            return len(jobs) == PICTURES and all(job["state"] == "sent" for job in jobs)
+
+        self._commands.until("everything is sent", sent, 45)
+        self.tell("objects built, checked, read again, queued and sent with status 0x0000 over TLS")
+
+    def _compare(self, entry: dict[str, Any], frames: list[dict[str, Any]]) -> Path:
+        files = self._received()
+        for frame in frames:
+            self._compare_one(files, entry, frame)
+        self.tell("patient, UIDs and pixels agree; dciodvfy finds no error")
+        return files[frames[-1]["sop_instance_uid"]]
+
+    def _received(self) -> dict[str, Path]:
+        folder = self._commands.folder / "received"
+        rows = [json.loads(line) for line in (folder / "index.jsonl").read_text().splitlines()]
+        return {str(row["sop_instance_uid"]): folder / row["file"] for row in rows}
+
+    def _compare_one(self, files: dict[str, Path], entry: dict[str, Any], frame: dict[str, Any]) -> None:
+        file = files.get(frame["sop_instance_uid"])
+        if file is None:
+            raise DemoFailed("the PACS does not have a captured picture")
+        wanted = {
+            **entry["patient"],
+            "accession_number": entry["accession_number"],
+            "study_instance_uid": entry["study_instance_uid"],
+            "sop_instance_uid": frame["sop_instance_uid"],
+        }
+        found = evidence.attributes(file)
+        wrong = [name for name in wanted if found.get(name) != wanted[name]]
+        if wrong:
+            raise DemoFailed(f"the received object differs from the worklist in: {', '.join(wrong)}")
+        if evidence.pixels_sha256(file, self._commands.folder) != frame["payload_sha256"]:
+            raise DemoFailed("the received pixels are not the captured ones")
+        if errors := evidence.objections(file):
+            raise DemoFailed(f"dciodvfy: {errors[0]}")
+
+
+def demo(folder: Path | None, keep: bool) -> int:  # noqa: FBT001 - the command line's flag
+    """Show the main job below `folder` (default: a new one); return 0 only after every comparison held."""
+    folder = (folder or Path(tempfile.mkdtemp(prefix="modality-agent-demo-"))).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    commands = Commands(folder)
+    story = Story(commands)
+    try:
+        delivered = story.play()
+        if keep:
+            _stay(commands, story)
+    except DemoFailed as e:
+        click.echo(f"demo failed: {e}", err=True)
+        click.echo(commands.logs(), err=True)
+        return 1
+    finally:
+        commands.end()
+    click.echo(f"delivered: {delivered}")
+    return 0
+
+
+def _stay(commands: Commands, story: Story) -> None:
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stop.set())
+    story.tell(f"the page: {commands.ask('status')['page']} (its certificate was made here); Ctrl+C ends everything")
+    while not stop.wait(1.0):
+        pass
