@@ -11,10 +11,11 @@ import threading
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from agent.child import BUILD, Child
 from agent.clock import Clock
-from agent.errors import AgentError, ChildError, ClockNotTrusted, ObjectError, SpoolDamaged, StorageError
+from agent.errors import AgentError, ChildError, ClockNotTrusted, ObjectCorrupt, ObjectError, SpoolDamaged, StorageError
 from agent.launcher import Launcher
 from agent.model import BuiltObject, ClockTrust, SeriesRecord
 from agent.plain import from_plain, to_plain
@@ -114,8 +115,11 @@ class Building:
         frame_id = frame.record.frame_id
         frame_fd = self._spool.open_frame(frame_id)
         try:
-            self._write(_series(exam, self._store.frames.of_exam(exam.exam_id)[0]), frame_id, frame_fd)
+            series = _series(exam, self._store.frames.of_exam(exam.exam_id)[0])
+            written = self._write(series, frame_id, frame_fd)
             built = self._verify(frame_id, frame_fd)
+            if built.sha256 != written:
+                raise ObjectCorrupt("The object read back from the disk is not the one that was written.")
         finally:
             os.close(frame_fd)
         self._steps("build:verified")
@@ -123,12 +127,14 @@ class Building:
         self._steps("build:queued")
         self._queued()
 
-    def _write(self, series: SeriesRecord, frame_id: str, frame_fd: int) -> None:
+    def _write(self, series: SeriesRecord, frame_id: str, frame_fd: int) -> str:
+        """Have the object written and make it durable; return the SHA-256 of what the child wrote."""
         part_fd = self._spool.begin_object(frame_id)
         try:
-            self._ask("build", to_plain(series), [frame_fd, part_fd])
+            answer = self._ask("build", to_plain(series), [frame_fd, part_fd])
             self._steps("build:written")
             self._spool.finish_object(frame_id, part_fd)
+            return str(answer.get("sha256", ""))
         finally:
             os.close(part_fd)
 
@@ -166,7 +172,7 @@ class Building:
 def _series(exam: Exam, first: StoredFrame) -> SeriesRecord:
     """Return what all objects of the exam's series share: times of its first still, else of the order's study."""
     step = exam.snapshot.steps[0] if exam.snapshot.steps else None
-    date, time = _da_tm(first.record.acquired_at)
+    date, time = _da_tm(first.record.acquired_at, exam.equipment.timezone)
     ordered = step is not None and bool(step.study_date)
     return SeriesRecord(
         study_date=step.study_date if step and ordered else date,
@@ -178,6 +184,6 @@ def _series(exam: Exam, first: StoredFrame) -> SeriesRecord:
     )
 
 
-def _da_tm(at: str) -> tuple[str, str]:
-    when = datetime.fromisoformat(at)
+def _da_tm(at: str, zone: str) -> tuple[str, str]:
+    when = datetime.fromisoformat(at).astimezone(ZoneInfo(zone))
     return f"{when:%Y%m%d}", f"{when:%H%M%S.%f}"

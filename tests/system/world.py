@@ -1,0 +1,206 @@
+"""A box and its surroundings for system tests: the real service as a process, the sandbox's RIS and PACS."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from pydicom import dcmread
+
+from agent.cli.client import Client, NotRunning
+from agent.dimse.sandbox.run import run_sandbox
+from agent.errors import AgentError
+from agent.sandbox_command import configuration
+
+Json = dict[str, Any]
+PAUSE = threading.Event()
+
+
+def wait_for(what: str, holds: Callable[[], Any], limit_s: float = 30.0) -> Any:
+    """Return the first true value of `holds()`; fails after `limit_s` seconds."""
+    end = monotonic() + limit_s
+    while True:
+        value = holds()
+        if value:
+            return value
+        assert monotonic() < end, f"{what}: not within {limit_s} s"
+        PAUSE.wait(0.05)
+
+
+@dataclass(frozen=True)
+class Received:
+    """One file that the PACS has."""
+
+    path: Path
+    sop_instance_uid: str
+    patient_id: str
+    patient_name: str
+    pixels_sha256: str
+
+
+class Sandbox:
+    """The embedded RIS and PACS, running in a thread of the test."""
+
+    def __init__(self, folder: Path, description: Json) -> None:
+        self.folder, self.description = folder, description
+
+    def faults(self, **asked: Any) -> None:
+        (self.folder / "faults.json").write_text(json.dumps(asked))
+
+    def received(self) -> list[Received]:
+        """Everything the PACS keeps, one row for each time it was stored."""
+        index = Path(self.description["received"]) / "index.jsonl"
+        rows = [json.loads(line) for line in index.read_text().splitlines()] if index.exists() else []
+        return [_received(index.parent / row["file"]) for row in rows]
+
+
+def _received(path: Path) -> Received:
+    ds = dcmread(path)
+    size = ds.Rows * ds.Columns * ds.SamplesPerPixel * ds.BitsAllocated // 8
+    return Received(
+        path=path,
+        sop_instance_uid=str(ds.SOPInstanceUID),
+        patient_id=str(ds.PatientID),
+        patient_name=str(ds.PatientName),
+        pixels_sha256=hashlib.sha256(ds.PixelData[:size]).hexdigest(),
+    )
+
+
+@contextmanager
+def sandbox_in(folder: Path) -> Iterator[Sandbox]:
+    """Run a sandbox below `folder` for the length of the block."""
+    stop, up = threading.Event(), threading.Event()
+    description: Json = {}
+
+    def ready(told: Json) -> None:
+        description.update(told)
+        up.set()
+
+    def clock() -> datetime:
+        return datetime.now(UTC).astimezone()
+
+    arguments = {"clock": clock, "stop_event": stop, "on_ready": ready}
+    thread = threading.Thread(target=run_sandbox, args=(folder,), kwargs=arguments, daemon=True)
+    thread.start()
+    assert up.wait(20), "the sandbox did not come up"
+    try:
+        yield Sandbox(folder, description)
+    finally:
+        stop.set()
+        thread.join(timeout=20)
+
+
+class Box:
+    """One box: its folder, its configuration and, when started, its process."""
+
+    def __init__(self, folder: Path, toml: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.config = folder / "config.toml"
+        self.config.write_text(toml, encoding="utf-8")
+        self.log = folder / "run.log"
+        self.process: subprocess.Popen[bytes] | None = None
+        self.data = folder / "data"
+
+    def start(self, *, ready: bool = True, code: str = "", **environment: str) -> None:
+        """Start the service; `code` runs first in its process (to take a promise away, for negative tests)."""
+        line = [sys.executable, "-P", "-c", f"{code}\nfrom agent.cli import main; main()"]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [*line, "--config", str(self.config), "run"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **environment},
+            )
+        if ready:
+            self.wait_ready()
+
+    def wait_ready(self, limit_s: float = 40.0) -> None:
+        """Wait until every source shows a picture."""
+
+        def ready() -> bool:
+            assert self.process is not None
+            assert self.process.poll() is None, self.text()
+            try:
+                return all(s["signal"] == "present" for s in self.get("/sources"))
+            except (NotRunning, AgentError):
+                return False
+
+        wait_for("the box is ready", ready, limit_s)
+
+    @property
+    def client(self) -> Client:
+        return Client(self.data / "control.sock")
+
+    def get(self, path: str) -> Any:
+        return self.client.get(path)
+
+    def post(self, path: str, body: Json | None = None) -> Any:
+        return self.client.post(path, body)
+
+    def open_exam(self, surname: str = "", source: str = "us1") -> Json:
+        """Open an exam for the first worklist entry that begins with `surname`."""
+        entries = self.post("/worklist/refresh")["entries"]
+        entry = next(e for e in entries if e["patient"]["name"].startswith(surname) and not e["blocked"])
+        body = {"source": source, "key": entry["key"], "digest": entry["digest"]}
+        return self.post("/exams", body)
+
+    def capture(self, trigger_id: str, source: str = "us1") -> Json:
+        return self.post(f"/sources/{source}/capture", {"trigger_id": trigger_id})
+
+    def jobs(self) -> list[Json]:
+        return self.get("/queue")
+
+    def all_sent(self) -> bool:
+        jobs = self.jobs()
+        return bool(jobs) and all(job["state"] == "sent" for job in jobs)
+
+    def text(self) -> str:
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def kill(self) -> None:
+        """SIGKILL the core, at once."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait(timeout=10)
+
+    def stop(self) -> int:
+        """Ask the service to end and return its exit status; it has ten seconds."""
+        if self.process is None:
+            return 0
+        if self.process.poll() is None:
+            self.process.terminate()
+        try:
+            return self.process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+
+
+@contextmanager
+def box_in(folder: Path, toml: str, **start: Any) -> Iterator[Box]:
+    """Run a box below `folder` for the length of the block."""
+    box = Box(folder, toml)
+    box.start(**start)
+    try:
+        yield box
+    finally:
+        box.stop()
+
+
+def toml_for(sandbox: Sandbox, *, undo_window_s: int = 0) -> str:
+    """Return the configuration of a box that uses `sandbox`."""
+    return configuration(sandbox.description, undo_window_s=undo_window_s)
