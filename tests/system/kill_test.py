@@ -12,7 +12,6 @@ import sys
 import tempfile
 import threading
 from collections import Counter
-from contextlib import suppress
 from pathlib import Path
 
 from agent.cli.client import NotRunning
@@ -70,18 +69,25 @@ class Cruelty:
         timer = threading.Timer(self.luck.uniform(0.3, 4.0), self.box.process.kill) if plan == RANDOM else None
         if timer:
             timer.start()
-        with suppress(NotRunning, AgentError, AssertionError):
-            self.work()
+        end = self.try_to_work()
         assert self.box.process is not None
         try:
             self.box.process.wait(timeout=20)
         except Exception:
             self.box.kill()
-            plan = f"missed {plan}"
+            plan = f"missed {plan}: {end}"
         finally:
             if timer:
                 timer.cancel()
         self.deaths[plan] += 1
+
+    def try_to_work(self) -> str:
+        """Work until the box dies and return what ended the work."""
+        try:
+            self.work()
+        except (NotRunning, AgentError, AssertionError) as e:
+            return f"{type(e).__name__} {e}"
+        return "the work ended"
 
     def work(self) -> None:
         """What a technician does, until the box dies."""
