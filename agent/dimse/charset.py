@@ -13,7 +13,7 @@ import unicodedata
 import warnings
 from collections.abc import Sequence
 
-from pydicom.charset import decode_bytes
+from pydicom.charset import decode_bytes, python_encoding
 
 from agent.errors import QueryNotEncodable
 
@@ -57,6 +57,7 @@ class TextReader:
         terms = [t.strip(" \0") for t in declared.split("\\")] if declared.strip(" \0\\") else []
         self.assumed = False
         self._codecs = [c for c in (self._codec(t) for t in terms) if c]
+        self._library_names = [python_encoding.get(t.upper(), ASCII) for t in terms]
         self._guess = ASSUMABLE.get(assume.lower(), "")
         trusted = len(self._codecs) == len(terms) > 0
         overruled = bool(self._guess) and declared.strip(" \0") in assume_for
@@ -83,7 +84,7 @@ class TextReader:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                return decode_bytes(value, self._codecs, _DELIMITERS)
+                return decode_bytes(value, self._library_names, _DELIMITERS)
         except (UnicodeError, LookupError, ValueError, IndexError):
             return value.decode(ASCII, "replace")
 

@@ -48,7 +48,7 @@ _MISTAKES = (
 """What the library was seen to raise, or may raise, on bytes that are no data set."""
 
 
-class UnreadableAnswer(Exception):  # noqa: N818 - it becomes a line of the list, not an error
+class UnreadableAnswer(Exception):
     """One answer could not be read; the reason holds nothing of its content."""
 
 

@@ -90,14 +90,14 @@ class Jobs:
         return self._database.write(work) if self.next_due(destination, stamp.unix + horizon_s) <= stamp.unix else []
 
     def next_due(self, destination: str, horizon: float) -> float:
-        """Return when the next pending job is due (Unix seconds; infinity: none; beyond `horizon`: now)."""
+        """Return when the next pending job is due (Unix seconds; infinity: none; minus infinity: beyond `horizon`)."""
         ends = "SELECT not_before FROM job WHERE state = 'pending' AND destination = :name ORDER BY not_before"
         with self._database.read() as connection:
             query = f"SELECT ({ends} LIMIT 1) AS first, ({ends} DESC LIMIT 1) AS last"
             row = connection.execute(query, {"name": destination}).fetchone()
         if row["first"] is None:
             return float("inf")
-        return 0.0 if row["last"] > horizon else float(row["first"])
+        return float("-inf") if row["last"] > horizon else float(row["first"])
 
     def settle(
         self, job_id: int, event: str, outcome: Outcome, not_before: float, stamp: Stamp, *, counts: bool = False

@@ -1,0 +1,154 @@
+"""What the database forbids by itself: frames without an open exam, changed identities, two patients in a study."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from agent import errors
+from agent.errors import Blame
+from agent.model import BuiltObject, Equipment, ExamKind, FrameRecord, IdentitySnapshot, Patient
+from agent.outcome import Action, Outcome, Phase
+from agent.store import Stamp, Store
+from agent.store.jobs import CLAIM
+from agent.store.migrations import migrate
+
+STAMP = Stamp(at="2026-11-24T10:00:00+02:00", unix=1000.0, run_id="run-1")
+EQUIPMENT = Equipment(source="us1", modality="US", conversion_type="DV")
+
+
+def snapshot(patient_id: str = "UA-1", study: str = "2.25.1") -> IdentitySnapshot:
+    patient = Patient(patient_name="Ґалаґан^Їванна", patient_id=patient_id)
+    return IdentitySnapshot(kind=ExamKind.UNSCHEDULED, patient=patient, study_instance_uid=study, study_id="1")
+
+
+def frame(number: int, exam_id: str = "e1", series: str = "2.25.9") -> FrameRecord:
+    return FrameRecord(
+        frame_id=f"00000000-0000-4000-8000-{number:012d}",
+        exam_id=exam_id,
+        snapshot_digest=snapshot().digest(),
+        sop_instance_uid=f"2.25.10{number}",
+        series_instance_uid=series,
+        instance_number=number,
+        rows=2,
+        columns=2,
+        samples_per_pixel=1,
+        bits_allocated=8,
+        bits_stored=8,
+        photometric_interpretation="MONOCHROME2",
+        transfer_syntax_uid="1.2.840.10008.1.2.1",
+        payload_size=4,
+        payload_sha256="0" * 64,
+        trigger_id=f"press-{number}",
+    )
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    migrate(str(tmp_path / "db"))
+    return tmp_path / "db"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[Store]:
+    store = Store(path)
+    yield store
+    store.close()
+
+
+def open_exam(store: Store, exam_id: str = "e1", source: str = "us1", **of: str) -> None:
+    store.exams.open(exam_id, source, snapshot(**of), EQUIPMENT, f"2.25.{9 if exam_id == 'e1' else 77}", 0, STAMP)
+
+
+def built(store: Store, number: int) -> None:
+    record = frame(number)
+    store.frames.commit(record, 4, STAMP)
+    made = BuiltObject(
+        frame_id=record.frame_id,
+        sop_class_uid="1.2.840.10008.5.1.4.1.1.7",
+        sop_instance_uid=record.sop_instance_uid,
+        transfer_syntax_uid=record.transfer_syntax_uid,
+        size=10,
+        sha256="1" * 64,
+    )
+    store.frames.built(made, ("pacs",), STAMP)
+
+
+def test_a_frame_needs_the_exam_that_is_open_in_the_same_transaction(store: Store) -> None:
+    open_exam(store)
+    store.frames.commit(frame(1), 4, STAMP)
+    store.exams.finish("e1", 1060.0, STAMP)
+    with pytest.raises(errors.ExamClosed):
+        store.frames.commit(frame(2), 4, STAMP)
+    assert [f.record.instance_number for f in store.frames.of_exam("e1")] == [1]
+
+
+def test_an_identity_never_changes(store: Store, path: Path) -> None:
+    open_exam(store)
+    store.frames.commit(frame(1), 4, STAMP)
+    with sqlite3.connect(path) as other:
+        for change in ("UPDATE exam SET snapshot = '{}'", "UPDATE exam SET patient_key = 'x'"):
+            with pytest.raises(sqlite3.IntegrityError, match="frozen"):
+                other.execute(change)
+        with pytest.raises(sqlite3.IntegrityError, match="frozen"):
+            other.execute("UPDATE frame SET exam_id = 'other'")
+    other.close()
+
+
+def test_one_study_has_one_patient_and_one_source_one_open_exam(store: Store) -> None:
+    open_exam(store)
+    with pytest.raises(errors.AnotherExamOpen):
+        open_exam(store, "e2", study="2.25.2")
+    with pytest.raises(errors.IdentityBlocked):
+        open_exam(store, "e2", source="us2", patient_id="UA-2")
+
+
+def test_one_press_one_image_one_uid(store: Store) -> None:
+    open_exam(store)
+    store.frames.commit(frame(1), 4, STAMP)
+    for twin in (replace(frame(2), trigger_id="press-1"), replace(frame(2), sop_instance_uid="2.25.101")):
+        with pytest.raises(errors.StorageError):
+            store.frames.commit(twin, 4, STAMP)
+
+
+def test_a_lease_of_an_older_run_returns_and_sent_needs_a_status(store: Store) -> None:
+    open_exam(store)
+    built(store, 1)
+    (job,) = store.jobs.claim("pacs", 10, 1800, STAMP)
+    assert store.jobs.claim("pacs", 10, 1800, STAMP) == []
+    failed = Outcome(phase=Phase.TCP, action=Action.RETRY_LATER, code="refused", words="w", blame=Blame.DESTINATION)
+    with pytest.raises(ValueError, match="status"):
+        store.jobs.settle(job.job_id, "sent", failed, 0.0, STAMP)
+    assert store.jobs.release_leases(STAMP) == 0
+    assert store.jobs.release_leases(replace(STAMP, run_id="run-2")) == 1
+    (again,) = store.jobs.claim("pacs", 10, 1800, replace(STAMP, run_id="run-2"))
+    assert again.attempts == 2
+
+
+def test_a_clock_that_jumped_back_strands_no_job(store: Store) -> None:
+    open_exam(store)
+    built(store, 1)
+    earlier = replace(STAMP, unix=STAMP.unix - 10 * 365 * 86400)
+    assert len(store.jobs.claim("pacs", 10, 1800, earlier)) == 1
+
+
+def test_the_claim_only_searches(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        values = {"run_id": "r", "destination": "d", "now": 1.0, "limit": 5}
+        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {CLAIM}", values)]
+    connection.close()
+    assert plan
+    assert not [step for step in plan if "SCAN job" in step], plan
+
+
+def test_a_newer_schema_is_not_touched(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(errors.SchemaTooNew):
+        Store(path)
+    assert migrate(str(path)) == 99
