@@ -22,6 +22,8 @@ from agent.pki import Identity
 
 HANDSHAKE_S = 5.0
 _TIMEOUT_S = 60.0
+_IDLE_S = 15.0
+_ASSOCIATIONS = 64
 _NOBODY = "NOBODY"
 
 
@@ -67,7 +69,10 @@ def serving(
     """Serve until the block ends; yields the port that is bound (0 lets the system choose one)."""
     entity = AE(ae_title=ae_title)
     entity.require_called_aet = True
-    entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = _TIMEOUT_S
+    entity.acse_timeout = entity.dimse_timeout = _TIMEOUT_S
+    # A client that was killed in mid-sentence leaves its association here for so long.
+    entity.network_timeout = _IDLE_S
+    entity.maximum_associations = _ASSOCIATIONS
     server = entity.make_server(
         address,
         ae_title=ae_title,
