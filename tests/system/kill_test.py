@@ -23,6 +23,7 @@ CAPTURE = tuple(f"capture:{step}" for step in _CAPTURE)
 SEND = ("send:claimed", "send:answered", "send:settled")
 BUILD = ("build:written", "build:renamed", "build:folder-synced", "build:verified", "build:queued")
 RANDOM = "random instant"
+PICTURES = 3
 PLAN = (*CAPTURE, *SEND, *BUILD, *CAPTURE, *SEND, RANDOM, RANDOM)
 """18 of 25 inside a capture or a transfer; every step at least once in 25."""
 
@@ -65,7 +66,10 @@ class Cruelty:
 
     def life(self, plan: str) -> None:
         """One start, some work, one death as planned."""
-        self.box.start(ready=False, **({} if plan == RANDOM else {"MODALITY_AGENT_KILL_AT": plan}))
+        # One claim takes a whole batch, so that step may come only once.
+        turn = 1 if plan == "send:claimed" else self.luck.randint(1, PICTURES)
+        at = {} if plan == RANDOM else {"MODALITY_AGENT_KILL_AT": f"{plan}#{turn}"}
+        self.box.start(ready=False, **at)
         timer = threading.Timer(self.luck.uniform(0.3, 4.0), self.box.process.kill) if plan == RANDOM else None
         if timer:
             timer.start()
@@ -94,7 +98,7 @@ class Cruelty:
         self.box.wait_ready(30)
         self.end_old_exams()
         exam = self.box.open_exam(self.luck.choice(["Ґалаґан", "О’Коннор", "Коваль^Олена", "Щербак"]))
-        for _ in range(2):
+        for _ in range(PICTURES):
             self.capture(exam["patient"]["patient_id"])
         self.box.post(f"/exams/{exam['exam_id']}/finish")
         wait_for("death", lambda: self.box.process.poll() is not None, 15)
