@@ -5,12 +5,14 @@ Memory is the kernel's VmHWM of the core process after worklist, exam, stills wi
 
 from __future__ import annotations
 
+import http.client
 import json
 import ssl
 import statistics
 import tempfile
 import threading
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 
@@ -25,8 +27,9 @@ def watch(box: Box, stop: threading.Event) -> None:
     context = ssl.create_default_context(cafile=str(box.data / "page.crt"))
     page = box.get("/status")["page"]
     with urllib.request.urlopen(f"{page}api/sources/us1/preview", context=context, timeout=10) as stream:
-        while not stop.is_set():
-            stream.read(4096)
+        with suppress(http.client.IncompleteRead):  # the box ends before its last viewer
+            while not stop.is_set():
+                stream.read(4096)
 
 
 def main() -> None:
