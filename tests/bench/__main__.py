@@ -26,10 +26,10 @@ def watch(box: Box, stop: threading.Event) -> None:
     """Keep a preview open, as a browser would."""
     context = ssl.create_default_context(cafile=str(box.data / "page.crt"))
     page = box.get("/status")["page"]
-    with urllib.request.urlopen(f"{page}api/sources/us1/preview", context=context, timeout=10) as stream:
-        with suppress(http.client.IncompleteRead):  # the box ends before its last viewer
-            while not stop.is_set():
-                stream.read(4096)
+    preview = urllib.request.urlopen(f"{page}api/sources/us1/preview", context=context, timeout=10)
+    with preview, suppress(http.client.IncompleteRead):  # the box ends before its last viewer
+        while not stop.is_set():
+            preview.read(4096)
 
 
 def main() -> None:
