@@ -16,11 +16,12 @@ from starlette.routing import BaseRoute, Route
 from agent.errors import AgentError, NotFound
 from agent.service import Service
 from agent.web.api import status_of
-from agent.web.text import Words, words
+from agent.web.text import Words, day, minute, words
 
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined
 )
+_TEMPLATES.filters.update(day=day, minute=minute)
 _WHO = "page"
 Form = dict[str, str]
 

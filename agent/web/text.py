@@ -44,3 +44,22 @@ LANGUAGES: dict[str, Words] = {"en": _ENGLISH, "uk": _UKRAINIAN}
 def words(language: str) -> Words:
     """Return the words of a language; an unknown one gets English."""
     return LANGUAGES.get(language, _ENGLISH)
+
+
+_MONTHS = {
+    "en": ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+    "uk": ("січ", "лют", "бер", "квіт", "трав", "черв", "лип", "серп", "вер", "жовт", "лист", "груд"),
+}
+
+
+def day(date: str, language: str) -> str:
+    """Return a DICOM date with the month as a word, so that day and month cannot be confused; empty: a dash."""
+    if len(date) != 8 or not date.isdigit() or not 1 <= int(date[4:6]) <= 12:
+        return date or "—"
+    months = _MONTHS.get(language, _MONTHS["en"])
+    return f"{date[6:]}-{months[int(date[4:6]) - 1]}-{date[:4]}"
+
+
+def minute(time: str) -> str:
+    """Return a DICOM time as hours and minutes."""
+    return f"{time[:2]}:{time[2:4]}" if len(time) >= 4 else time
