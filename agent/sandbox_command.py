@@ -11,22 +11,30 @@ from typing import Any
 
 import click
 
+from agent.config.load import load
 from agent.dimse.sandbox.run import run_sandbox
 
 CONFIGURATION = "config.toml"
+_FIRST_LINE = "# Made by `modality-agent sandbox`: a simulated old ultrasound, the sandbox's RIS and its PACS."
 
 
 def sandbox(folder: Path, seconds: float | None) -> int:
-    """Serve RIS and PACS below `folder` until a signal, or for `seconds`; return the exit status."""
+    """Serve RIS and PACS below `folder` until a signal, or for `seconds`; return the exit status.
+
+    Writes `<folder>/config.toml`, whole or not at all; returns 1 when a file of that name is not the sandbox's own.
+    """
     folder = folder.resolve()
+    if not _is_ours(folder / CONFIGURATION):
+        click.echo(f"{folder / CONFIGURATION} was not made by the sandbox: give another folder", err=True)
+        return 1
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stop.set())
     if seconds is not None:
-        threading.Timer(seconds, stop.set).start()
+        _stop_after(seconds, stop)
 
     def ready(description: dict[str, Any]) -> None:
-        (folder / CONFIGURATION).write_text(configuration(description), encoding="utf-8")
+        _write(folder / CONFIGURATION, configuration(description))
         click.echo(f"RIS and PACS are up; received objects go to {description['received']}")
         click.echo(f"next: modality-agent --config {folder / CONFIGURATION} run")
 
@@ -34,10 +42,28 @@ def sandbox(folder: Path, seconds: float | None) -> int:
     return 0
 
 
+def _stop_after(seconds: float, stop: threading.Event) -> None:
+    timer = threading.Timer(seconds, stop.set)
+    timer.daemon = True  # a signal before its time must not wait for it
+    timer.start()
+
+
+def _is_ours(file: Path) -> bool:
+    return not file.exists() or file.read_bytes().startswith(_FIRST_LINE.encode())
+
+
+def _write(file: Path, text: str) -> None:
+    """Put the checked configuration in place in one step: who waits for the file never reads half of it."""
+    new = file.with_name(f"{file.name}.new")
+    new.write_text(text, encoding="utf-8")
+    load(new)
+    new.replace(file)
+
+
 def configuration(description: dict[str, Any], *, undo_window_s: int = 1) -> str:
     """Return the TOML of a box whose worklist and archive are the sandbox `description`, simulator as source."""
     ris, pacs = description["ris"], description["pacs"]
-    return f"""# Made by `modality-agent sandbox`: a simulated old ultrasound, the sandbox's RIS and its PACS.
+    return f"""{_FIRST_LINE}
 [box]
 name = "Sandbox box"
 ae_title = {json.dumps(description["agent_ae_title"])}

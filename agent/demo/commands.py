@@ -38,7 +38,10 @@ class Commands:
 
     def ask(self, *words: str) -> Any:
         """Run a client command with `--json` and return its answer; raises `DemoFailed`."""
-        return json.loads(self.run(*words, "--json"))
+        try:
+            return json.loads(self.run(*words, "--json"))
+        except ValueError as e:
+            raise DemoFailed(f"`modality-agent {' '.join(words)} --json` did not answer in JSON") from e
 
     def run(self, *words: str) -> str:
         """Run a command to its end and return what it printed; raises `DemoFailed`."""

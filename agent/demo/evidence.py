@@ -1,8 +1,10 @@
-"""What the PACS received, read by tools that share no code with the agent: DCMTK and dciodvfy."""
+"""What the RIS offers and the PACS received, read by tools that share no code with the agent: DCMTK and dciodvfy."""
 
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 import re
 import shutil
 import subprocess
@@ -23,12 +25,22 @@ TAGS = {
 }
 
 
+TOOLS = ("findscu", "dcmdump", "dcm2pnm", "dciodvfy")
+TOOL_TIMEOUT_S = 60.0
+
+
 def tool(name: str) -> str:
-    """Return where a foreign tool is; raises `DemoFailed` with what to install."""
-    beside = Path(sys.executable).parent / name
-    found = str(beside) if beside.exists() else shutil.which(name)
+    """Return where a foreign tool is; raises `DemoFailed` with what to install.
+
+    DCMTK's are never looked for beside the interpreter: pynetdicom, which the agent uses, puts a `findscu` there.
+    """
+    own = Path(sys.executable).parent
+    if name == "dciodvfy":
+        found, package = shutil.which(name, path=own) or shutil.which(name), "the Python package dicom3tools"
+    else:
+        elsewhere = [d for d in os.get_exec_path() if Path(d).resolve() != own.resolve()]
+        found, package = shutil.which(name, path=os.pathsep.join(elsewhere)), "Debian's package dcmtk"
     if not found:
-        package = "the Python package dicom3tools" if name == "dciodvfy" else "Debian's package dcmtk"
         raise DemoFailed(f"{name} is missing: install {package}")
     return found
 
@@ -42,6 +54,33 @@ def attributes(file: Path) -> dict[str, str]:
         if (m := _LINE.match(line)) is not None:
             values.setdefault(m["tag"], (m["text"] or "").rstrip())
     return {name: values.get(tag, "") for name, tag in TAGS.items()}
+
+
+def worklist_row(folder: Path, accession_number: str) -> dict[str, str]:
+    """Return the identifying attributes of one worklist entry, asked of the RIS by DCMTK's findscu over mutual TLS.
+
+    `folder` is the sandbox's. Raises `DemoFailed` unless exactly one entry has the accession number.
+    """
+    sandbox = json.loads((folder / "sandbox.json").read_text(encoding="utf-8"))
+    answers = folder / "worklist-row"
+    answers.mkdir()
+    keys = ["PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyInstanceUID"]
+    words = [tool("findscu"), "-q", "-W", "-to", "10", "-ta", "10", "-td", "10", "-X", "-od", str(answers)]
+    words += ["+tls", sandbox["agent_key"], sandbox["agent_certificate"], "+cf", sandbox["ca"]]
+    words += ["-aet", sandbox["agent_ae_title"], "-aec", sandbox["ris"]["called_ae_title"]]
+    words += [word for key in (f"AccessionNumber={accession_number}", *keys) for word in ("-k", key)]
+    _output([*words, sandbox["ris"]["host"], str(sandbox["ris"]["port"])])
+    rows = sorted(answers.iterdir())
+    if len(rows) != 1:
+        raise DemoFailed(f"DCMTK found {len(rows)} worklist entries with the accession number, not one")
+    row = attributes(rows[0])
+    del row["sop_instance_uid"]
+    return row
+
+
+def differences(wanted: dict[str, str], found: dict[str, str]) -> list[str]:
+    """Return the names of the attributes that are not exactly as wanted; an empty or missing one never agrees."""
+    return [name for name, value in wanted.items() if not value or found.get(name) != value]
 
 
 def _search() -> list[str]:
@@ -64,14 +103,24 @@ def ppm_pixels(data: bytes) -> bytes:
 
 
 def objections(file: Path) -> list[str]:
-    """Return what dciodvfy has against a received file (errors only)."""
-    done = subprocess.run([tool("dciodvfy"), "-new", str(file)], capture_output=True, check=False, timeout=60)
+    """Return what dciodvfy has against a received file (errors only); raises `DemoFailed` when it judged nothing."""
+    done = _run([tool("dciodvfy"), "-new", str(file)])
     said = (done.stdout + done.stderr).decode(errors="replace")
-    return [line for line in said.splitlines() if line.startswith("Error")]
+    errors = [line for line in said.splitlines() if line.startswith("Error")]
+    if not errors and (done.returncode != 0 or not said.strip()):
+        raise DemoFailed(f"dciodvfy did not judge the object (exit status {done.returncode})")
+    return errors
 
 
 def _output(words: list[str]) -> bytes:
-    done = subprocess.run(words, capture_output=True, check=False, timeout=60)
+    done = _run(words)
     if done.returncode != 0:
         raise DemoFailed(f"{Path(words[0]).name} said: {done.stderr.decode(errors='replace').strip()}")
     return done.stdout
+
+
+def _run(words: list[str]) -> subprocess.CompletedProcess[bytes]:
+    try:
+        return subprocess.run(words, capture_output=True, check=False, timeout=TOOL_TIMEOUT_S, stdin=subprocess.DEVNULL)
+    except subprocess.TimeoutExpired as e:
+        raise DemoFailed(f"{Path(words[0]).name} took too long") from e

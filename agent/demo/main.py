@@ -6,8 +6,10 @@ import json
 import signal
 import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
+from types import FrameType
 from typing import Any
 
 import click
@@ -39,7 +41,7 @@ class Story:
 
     def _set_up(self) -> None:
         c = self._commands
-        for name in ("dcmdump", "dcm2pnm", "dciodvfy"):
+        for name in evidence.TOOLS:
             evidence.tool(name)
         self.tell("starting a RIS and a PACS with mutual TLS, certificates made on the spot")
         c.start("sandbox", "--folder", str(c.folder))
@@ -64,7 +66,10 @@ class Story:
             raise DemoFailed("the sample patient is not in the worklist")
         exam = self._commands.ask("exam", "start", entry["key"])
         self.tell(f"chosen and frozen: {exam['patient']['name'].replace('^', ' ')}, {exam['patient']['patient_id']}")
-        return {**entry, "study_instance_uid": exam["study_instance_uid"]}
+        row = evidence.worklist_row(self._commands.folder, entry["accession_number"])
+        if wrong := evidence.differences(row, {**exam["patient"], **_order(entry, exam)}):
+            raise DemoFailed(f"the exam differs from the worklist as DCMTK reads it in: {', '.join(wrong)}")
+        return {**entry, "row": row}
 
     def _capture(self, entry: dict[str, Any]) -> list[dict[str, Any]]:
         frames = []
@@ -92,22 +97,18 @@ class Story:
 
     def _received(self) -> dict[str, Path]:
         folder = self._commands.folder / "received"
-        rows = [json.loads(line) for line in (folder / "index.jsonl").read_text().splitlines()]
+        try:
+            rows = [json.loads(line) for line in (folder / "index.jsonl").read_text().splitlines()]
+        except OSError as e:
+            raise DemoFailed("the PACS has no list of received objects") from e
         return {str(row["sop_instance_uid"]): folder / row["file"] for row in rows}
 
     def _compare_one(self, files: dict[str, Path], entry: dict[str, Any], frame: dict[str, Any]) -> None:
         file = files.get(frame["sop_instance_uid"])
         if file is None:
             raise DemoFailed("the PACS does not have a captured picture")
-        wanted = {
-            **entry["patient"],
-            "accession_number": entry["accession_number"],
-            "study_instance_uid": entry["study_instance_uid"],
-            "sop_instance_uid": frame["sop_instance_uid"],
-        }
-        found = evidence.attributes(file)
-        wrong = [name for name in wanted if found.get(name) != wanted[name]]
-        if wrong:
+        wanted = {**entry["row"], "sop_instance_uid": frame["sop_instance_uid"]}
+        if wrong := evidence.differences(wanted, evidence.attributes(file)):
             raise DemoFailed(f"the received object differs from the worklist in: {', '.join(wrong)}")
         if evidence.pixels_sha256(file, self._commands.folder) != frame["payload_sha256"]:
             raise DemoFailed("the received pixels are not the captured ones")
@@ -115,11 +116,18 @@ class Story:
             raise DemoFailed(f"dciodvfy: {errors[0]}")
 
 
+def _order(entry: dict[str, Any], exam: dict[str, Any]) -> dict[str, str]:
+    return {"accession_number": entry["accession_number"], "study_instance_uid": exam["study_instance_uid"]}
+
+
 def demo(folder: Path | None, keep: bool) -> int:  # noqa: FBT001 - the command line's flag
-    """Show the main job below `folder` (default: a new one); return 0 only after every comparison held."""
-    folder = (folder or Path(tempfile.mkdtemp(prefix="modality-agent-demo-"))).resolve()
-    folder.mkdir(parents=True, exist_ok=True)
-    commands = Commands(folder)
+    """Show the main job below `folder` (default: a new one); return 0 only after every comparison held.
+
+    SIGTERM and SIGINT end it, and every process it started, with exit status 1; with `keep`, once the story has been
+    told, they are the way to end it well.
+    """
+    _on_signals(_interrupted)
+    commands = Commands(working_folder(folder))
     story = Story(commands)
     try:
         delivered = story.play()
@@ -130,15 +138,34 @@ def demo(folder: Path | None, keep: bool) -> int:  # noqa: FBT001 - the command 
         click.echo(commands.logs(), err=True)
         return 1
     finally:
+        _on_signals(signal.SIG_IGN)
         commands.end()
     click.echo(f"delivered: {delivered}")
     return 0
 
 
+def working_folder(folder: Path | None) -> Path:
+    """Return an empty folder to work in: `folder`, or a new one inside of it when it has something in it."""
+    if folder is None:
+        return Path(tempfile.mkdtemp(prefix="modality-agent-demo-")).resolve()
+    folder = folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix="demo-", dir=folder)) if any(folder.iterdir()) else folder
+
+
+def _on_signals(action: Callable[[int, FrameType | None], Any] | signal.Handlers) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, action)
+
+
+def _interrupted(_number: int, _frame: FrameType | None) -> None:
+    raise DemoFailed("interrupted")
+
+
 def _stay(commands: Commands, story: Story) -> None:
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: stop.set())
-    story.tell(f"the page: {commands.ask('status')['page']} (its certificate was made here); Ctrl+C ends everything")
+    page = commands.ask("status")["page"]
+    _on_signals(lambda _number, _frame: stop.set())
+    story.tell(f"the page: {page} (its certificate was made here); Ctrl+C ends everything")
     while not stop.wait(1.0):
         pass
