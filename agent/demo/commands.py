@@ -27,14 +27,24 @@ class Commands:
         self._config = folder / "config.toml"
         self._running: list[tuple[str, subprocess.Popen[bytes]]] = []
         self._pause = threading.Event()
+        self._starting = self._interrupted = False
 
-    def start(self, *words: str) -> subprocess.Popen[bytes]:
+    def interrupt(self) -> None:
+        """Raise `DemoFailed`, but never between the birth of a process and our knowledge of it."""
+        self._interrupted = True
+        if not self._starting:
+            raise DemoFailed("interrupted")
+
+    def start(self, *words: str) -> None:
         """Start a command that stays up; its output goes to `<folder>/<command>.log`."""
         log = self.folder / f"{words[0]}.log"
+        self._starting = True
         with log.open("wb") as out:
             process = subprocess.Popen(self._line(words), stdin=subprocess.DEVNULL, stdout=out, stderr=out)
         self._running.append((words[0], process))
-        return process
+        self._starting = False
+        if self._interrupted:
+            self.interrupt()
 
     def ask(self, *words: str) -> Any:
         """Run a client command with `--json` and return its answer; raises `DemoFailed`."""

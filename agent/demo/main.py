@@ -126,8 +126,8 @@ def demo(folder: Path | None, keep: bool) -> int:  # noqa: FBT001 - the command 
     SIGTERM and SIGINT end it, and every process it started, with exit status 1; with `keep`, once the story has been
     told, they are the way to end it well.
     """
-    _on_signals(_interrupted)
     commands = Commands(working_folder(folder))
+    _on_signals(lambda _number, _frame: commands.interrupt())
     story = Story(commands)
     try:
         delivered = story.play()
@@ -156,10 +156,6 @@ def working_folder(folder: Path | None) -> Path:
 def _on_signals(action: Callable[[int, FrameType | None], Any] | signal.Handlers) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, action)
-
-
-def _interrupted(_number: int, _frame: FrameType | None) -> None:
-    raise DemoFailed("interrupted")
 
 
 def _stay(commands: Commands, story: Story) -> None:
