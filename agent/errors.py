@@ -304,6 +304,13 @@ class SpoolDamaged(StorageError):
     hint = "Call IT; the damaged file is kept aside."
 
 
+class DatabaseDamaged(StorageError):
+    """The database is damaged. It is set aside and built anew from the files of the pictures."""
+
+    code = "D-05"
+    hint = "Look at the held exams: nothing in them is sent before a person released it."
+
+
 class ClockNotTrusted(AgentError):
     """The clock is not set. Images are kept and will be sent once the clock is right."""
 

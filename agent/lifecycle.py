@@ -46,7 +46,8 @@ class FrameState(StrEnum):
     TOMBSTONED = "tombstoned"
     """Deleted in review: not sent, restorable until release (ruling 11)."""
     PURGED = "purged"
-    """The bytes are gone: every required destination has it, or it was a tombstone. The end."""
+    """The bytes are gone: every required destination has it, it was a tombstone, or a named person discarded its
+    exam. The row is written before the files go; a crash in between is cleared up by the boot scan. The end."""
 
 
 class JobState(StrEnum):
@@ -56,12 +57,43 @@ class JobState(StrEnum):
     """Waits for its time (`not_before`); a retry is this state with a later time."""
     RUNNING = "running"
     """Leased by one run of the service; a lease of an older run becomes pending at start (ruling 2)."""
+    WAITING = "waiting"
+    """Something else comes first (`waits_for`: a rendition, the step's N-CREATE, the last object); whoever finishes
+    that makes it pending in the same transaction. A crash changes nothing."""
     DONE = "done"
-    """The destination answered success or warning. The end."""
+    """The destination answered success or warning: sent, not yet confirmed. The end without Storage Commitment."""
+    CONFIRMED = "confirmed"
+    """The destination took responsibility (PS3.4 Annex J). The end."""
     HELD = "held"
     """This instance's own fault: kept for a person; everything else goes on."""
     DISCARDED = "discarded"
     """A named person gave it up with a reason. The end."""
+
+
+class StepState(StrEnum):
+    """Life of a Modality Performed Procedure Step (PS3.4 F.7.1): the last two are final."""
+
+    IN_PROGRESS = "in progress"
+    """Born with the first image, N-CREATE queued in the same transaction. A crash changes nothing."""
+    COMPLETED = "completed"
+    """The exam was released; the N-SET was queued in the same transaction."""
+    DISCONTINUED = "discontinued"
+    """The exam was discarded, with a reason of PS3.16 CID 9300; the N-SET was queued in the same transaction."""
+
+
+class CommitmentState(StrEnum):
+    """Life of one Storage Commitment transaction (PS3.4 J.3); its UID is never used again."""
+
+    REQUESTED = "requested"
+    """Durable before the N-ACTION leaves. Left by its report, a refusal, or when the wait is over."""
+    COMMITTED = "committed"
+    """Every object of it is confirmed. The end."""
+    FAILED = "failed"
+    """Some objects were not confirmed; those are stored or asked for again. The end."""
+    REFUSED = "refused"
+    """The N-ACTION was not accepted: no report will come. The end."""
+    OVERDUE = "overdue"
+    """No report in time: asked again under a new UID; a late report still counts."""
 
 
 class DestinationState(StrEnum):
@@ -101,19 +133,47 @@ FRAME: Table = {
     ("restore", FrameState.TOMBSTONED): FrameState.CAPTURED,
     ("purge", FrameState.BUILT): FrameState.PURGED,
     ("purge", FrameState.TOMBSTONED): FrameState.PURGED,
+    ("purge", FrameState.CAPTURED): FrameState.PURGED,
+    ("purge", FrameState.HELD): FrameState.PURGED,
 }
 
 JOB: Table = {
     ("claim", JobState.PENDING): JobState.RUNNING,
     ("sent", JobState.RUNNING): JobState.DONE,
     ("later", JobState.RUNNING): JobState.PENDING,
+    ("wait", JobState.RUNNING): JobState.WAITING,
+    ("ready", JobState.WAITING): JobState.PENDING,
+    ("confirmed", JobState.DONE): JobState.CONFIRMED,
+    ("confirmed", JobState.PENDING): JobState.CONFIRMED,  # a request whose report came although its answer was lost
+    ("again", JobState.DONE): JobState.PENDING,
+    ("again", JobState.CONFIRMED): JobState.PENDING,
     ("hold", JobState.RUNNING): JobState.HELD,
     ("hold", JobState.PENDING): JobState.HELD,
+    ("hold", JobState.WAITING): JobState.HELD,
+    ("hold", JobState.DONE): JobState.HELD,
     ("run over", JobState.RUNNING): JobState.PENDING,
     ("retry now", JobState.PENDING): JobState.PENDING,
     ("retry now", JobState.HELD): JobState.PENDING,
     ("discard", JobState.PENDING): JobState.DISCARDED,
     ("discard", JobState.HELD): JobState.DISCARDED,
+    ("discard", JobState.WAITING): JobState.DISCARDED,
+    ("redirect", JobState.PENDING): JobState.PENDING,
+    ("redirect", JobState.WAITING): JobState.PENDING,
+    ("redirect", JobState.HELD): JobState.PENDING,
+}
+
+PROCEDURE_STEP: Table = {
+    ("complete", StepState.IN_PROGRESS): StepState.COMPLETED,
+    ("discontinue", StepState.IN_PROGRESS): StepState.DISCONTINUED,
+}
+
+COMMITMENT: Table = {
+    ("committed", CommitmentState.REQUESTED): CommitmentState.COMMITTED,
+    ("committed", CommitmentState.OVERDUE): CommitmentState.COMMITTED,
+    ("failed", CommitmentState.REQUESTED): CommitmentState.FAILED,
+    ("failed", CommitmentState.OVERDUE): CommitmentState.FAILED,
+    ("refused", CommitmentState.REQUESTED): CommitmentState.REFUSED,
+    ("overdue", CommitmentState.REQUESTED): CommitmentState.OVERDUE,
 }
 
 DESTINATION: Table = {
@@ -158,7 +218,15 @@ DEVICE: Table = {
     **{("start", state): DeviceState.STARTING for state in DeviceState},
 }
 
-TABLES: Mapping[str, Table] = {"exam": EXAM, "frame": FRAME, "job": JOB, "destination": DESTINATION, "device": DEVICE}
+TABLES: Mapping[str, Table] = {
+    "exam": EXAM,
+    "frame": FRAME,
+    "job": JOB,
+    "procedure_step": PROCEDURE_STEP,
+    "commitment": COMMITMENT,
+    "destination": DESTINATION,
+    "device": DEVICE,
+}
 
 
 def after(machine: str, event: str, state: str) -> str:

@@ -327,6 +327,19 @@ class PeerAddress:
     progress_timeout_s: float = 60.0
     release_timeout_s: float = 5.0
     maximum_pdu_size: int = 65536
+    maximum_bytes_per_s: int = 0
+    """0: no limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where objects are queued for. `required`: an exam is delivered only when it answered; `commits`: it is asked
+    for Storage Commitment; `standby` takes over whole studies while it does not answer."""
+
+    destination: str
+    required: bool = True
+    commits: bool = False
+    standby: Route | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -340,6 +353,8 @@ class StoreItem:
     transfer_syntax_uid: str
     size: int
     sha256: str
+    fallbacks: tuple[str, ...] = ()
+    """Transfer syntaxes that it could be sent in instead, best first; proposed beside its own."""
 
 
 def peer_from_plain(value: dict[str, Any]) -> PeerAddress:
@@ -350,7 +365,7 @@ def peer_from_plain(value: dict[str, Any]) -> PeerAddress:
 
 def store_item_from_plain(value: dict[str, Any]) -> StoreItem:
     """Return the `StoreItem` that `dataclasses.asdict` made plain."""
-    return StoreItem(**value)
+    return StoreItem(**{**value, "fallbacks": tuple(value.get("fallbacks", ()))})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,6 +62,8 @@ class Outcome:
     offending_element: str = ""
     ambiguous: bool = False
     """True where the peer may have stored the instance although no answer came (resend the same UID)."""
+    accepted: tuple[str, ...] = ()
+    """Transfer syntaxes of this SOP Class that the peer accepted instead, in our order of preference."""
 
     @property
     def sent(self) -> bool:
@@ -80,5 +82,6 @@ def outcome_from_wire(value: dict[str, Any]) -> Outcome:
             "phase": Phase(value["phase"]),
             "action": Action(value["action"]),
             "blame": Blame(value["blame"]),
+            "accepted": tuple(value.get("accepted", ())),
         }
     )

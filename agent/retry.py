@@ -17,6 +17,8 @@ class RetryPolicy:
     first_s: float
     longest_s: float
     jitter: float
+    probe_s: float
+    """Nobody who cannot be reached waits longer than this for the next C-ECHO."""
     suspended_probe_s: float
     poison_aborts: int
 
@@ -44,6 +46,10 @@ def backoff(failures: int, policy: RetryPolicy, luck: float) -> float:
     return wait * (1.0 + policy.jitter * (2.0 * luck - 1.0))
 
 
+def _probe_wait(failures: int, policy: RetryPolicy, luck: float) -> float:
+    return min(backoff(failures, policy, luck), policy.probe_s * (1.0 + policy.jitter * (2.0 * luck - 1.0)))
+
+
 def decide(outcome: Outcome, instance_tries: int, failures: int, policy: RetryPolicy, luck: float) -> Decision:
     """Return what to do after one try of one job.
 
@@ -56,14 +62,14 @@ def decide(outcome: Outcome, instance_tries: int, failures: int, policy: RetryPo
         wait = policy.suspended_probe_s * (1.0 + policy.jitter * (2.0 * luck - 1.0))
         return Decision(event="later", belief="refused us", belief_wait_s=wait)
     if action is Action.RETRY_LATER:
-        return Decision(event="later", belief="unreachable", belief_wait_s=backoff(failures, policy, luck))
+        return Decision(event="later", belief="unreachable", belief_wait_s=_probe_wait(failures, policy, luck))
     return _instance(outcome, instance_tries, failures, policy, luck)
 
 
 def _instance(outcome: Outcome, tries: int, failures: int, policy: RetryPolicy, luck: float) -> Decision:
     answered = outcome.phase in _THE_PEER_ANSWERED
     belief = "answered" if answered else "unreachable"
-    belief_wait_s = 0.0 if answered else backoff(failures, policy, luck)
+    belief_wait_s = 0.0 if answered else _probe_wait(failures, policy, luck)
     allowed = outcome.tries if answered else min(outcome.tries or policy.poison_aborts, policy.poison_aborts)
     if outcome.action is Action.FALL_BACK or tries + 1 > allowed or (
         outcome.action is Action.RETRY_INSTANCE and tries + 1 >= allowed

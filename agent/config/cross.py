@@ -10,12 +10,13 @@ from agent.config.section import Complaint, Location
 
 
 def between_tables(raw: Mapping[str, Any]) -> Iterator[Complaint]:
-    """Yield double names, triggers of unknown sources and peers whose TLS has no files."""
+    """Yield double names, triggers of unknown sources, stand-ins for nobody and peers whose TLS has no files."""
     if "source" in raw and not raw["source"]:
         yield ("source",), "at least one source is needed"
     for table in ("source", "trigger", "destination"):
         yield from _double_names(table, _rows(raw, table))
     yield from _strange_sources(raw)
+    yield from _strange_standbys(raw)
     yield from _without_tls_files(raw)
 
 
@@ -44,10 +45,23 @@ def _strange_sources(raw: Mapping[str, Any]) -> Iterator[Complaint]:
             yield ("trigger", number, "source"), f"there is no source {wanted!r}{hint}"
 
 
+def _strange_standbys(raw: Mapping[str, Any]) -> Iterator[Complaint]:
+    rows = _rows(raw, "destination")
+    first = [r.get("name") for _, r in rows if not r.get("standby_of")]
+    for number, row in rows:
+        if row.get("standby_of") and row["standby_of"] not in first:
+            yield ("destination", number, "standby_of"), "must be the name of a destination that stands in for none"
+        if row.get("name") in RESERVED:
+            yield ("destination", number, "name"), f"{row['name']!r} is the box's own name for another peer"
+
+
+RESERVED = ("worklist", "procedure-steps")
+
+
 def _peers(raw: Mapping[str, Any]) -> Iterator[tuple[Location, Mapping[str, Any]]]:
-    worklist = raw.get("worklist")
-    if isinstance(worklist, Mapping):
-        yield ("worklist",), worklist
+    for table in ("worklist", "procedure_step"):
+        if isinstance(peer := raw.get(table), Mapping):
+            yield (table,), peer
     for number, row in _rows(raw, "destination"):
         yield ("destination", number), row
 

@@ -10,11 +10,13 @@ from agent.config.values import (
     AeTitle,
     AeTitleOrEmpty,
     AsTuple,
+    ClockOrEmpty,
     DicomPort,
     FilePath,
     Host,
     ModalityOrEmpty,
     Name,
+    NameOrEmpty,
     Seconds,
     Verify,
     setting,
@@ -137,3 +139,49 @@ class DestinationConfig(PeerConfig):
         le=1000,
     )
     required: bool = setting(True, "Whether an exam counts as delivered only after this destination has everything.")
+    standby_of: NameOrEmpty = setting(
+        "",
+        "Name of the destination that this one stands in for, study by study, while it does not answer; empty: none.",
+        example="main-pacs",
+    )
+    commitment: bool = setting(
+        False, "Whether it is asked to take responsibility for every object (Storage Commitment, PS3.4 Annex J)."
+    )
+    commitment_wait_s: Seconds = setting(
+        3600.0, "How long its report is awaited before it is asked again; a tape archive needs a day.", unit="s"
+    )
+    commitment_linger_s: float = setting(
+        2.0, "How long the association stays open for a report over the same association.", unit="s", ge=0, le=60
+    )
+    open_from: ClockOrEmpty = setting("", "Time of day from which it is sent to; empty: always.", example="22:00")
+    open_until: ClockOrEmpty = setting("", "Time of day until which it is sent to; empty: always.", example="06:00")
+    bandwidth_limit: int = setting(
+        0, "Most that is sent to it in a second; 0: no limit.", unit="kB/s", ge=0, le=1_000_000
+    )
+
+    @classmethod
+    def complaints(cls, raw: Mapping[str, Any]) -> Iterator[Complaint]:
+        """Yield half a window and what every peer may have wrong."""
+        yield from super().complaints(raw)
+        if bool(raw.get("open_from")) != bool(raw.get("open_until")):
+            yield ("open_until",), "open_from and open_until are given together or not at all"
+
+
+class ProcedureStepConfig(PeerConfig):
+    """The server that is told what was performed (MPPS, PS3.4 Annex F)."""
+
+
+class ListenerConfig(Section):
+    """Where the box itself listens for reports of Storage Commitment and C-ECHO, for known peers only."""
+
+    address: str = setting("0.0.0.0", "Address that is listened on.", example="192.168.10.20")  # noqa: S104
+    port: DicomPort = setting(2762, "TCP port that is listened on.")
+    ae_title: AeTitleOrEmpty = setting("", "AE title that is answered to; empty: `box.ae_title`.", example="BOX1")
+    tls: bool = setting(True, "Whether peers must come over TLS with a certificate of `[tls]`'s authorities.")
+    allow_plaintext: bool = setting(False, "Must be set as well before `tls = false` is accepted.")
+
+    @classmethod
+    def complaints(cls, raw: Mapping[str, Any]) -> Iterator[Complaint]:
+        """Yield plain text without the second word for it."""
+        if raw.get("tls") is False and raw.get("allow_plaintext") is not True:
+            yield ("tls",), "without TLS anybody may say that they are the archive; set allow_plaintext = true as well"

@@ -9,7 +9,14 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from agent.config.cross import between_tables
-from agent.config.peer import DestinationConfig, PeerConfig, TlsDefaults, WorklistConfig
+from agent.config.peer import (
+    DestinationConfig,
+    ListenerConfig,
+    PeerConfig,
+    ProcedureStepConfig,
+    TlsDefaults,
+    WorklistConfig,
+)
 from agent.config.section import Complaint, Section
 from agent.config.source import CodeConfig, ObjectConfig, Picture, SourceConfig, TriggerConfig
 from agent.config.values import (
@@ -25,11 +32,26 @@ from agent.config.values import (
     Timezone,
     setting,
 )
-from agent.model import Code, Equipment, PeerAddress, TlsMaterial
+from agent.model import Code, Equipment, PeerAddress, Route, TlsMaterial
 
 __all__ = [
-    "Box", "CodeConfig", "Configuration", "DeliveryPolicy", "DestinationConfig", "ExamPolicy", "ObjectConfig",
-    "PeerConfig", "Picture", "SourceConfig", "TlsDefaults", "TriggerConfig", "Web", "WorklistConfig",
+    "Box",
+    "CodeConfig",
+    "Configuration",
+    "DeliveryPolicy",
+    "DestinationConfig",
+    "ExamPolicy",
+    "ListenerConfig",
+    "ObjectConfig",
+    "PeerConfig",
+    "Picture",
+    "ProcedureStepConfig",
+    "RetentionPolicy",
+    "SourceConfig",
+    "TlsDefaults",
+    "TriggerConfig",
+    "Web",
+    "WorklistConfig",
 ]  # fmt: skip
 
 
@@ -92,6 +114,10 @@ class ExamPolicy(Section):
     undo_window_s: int = setting(
         60, "How long a finished exam can still be taken back before it is sent.", unit="s", ge=0, le=3600
     )
+    release: Literal["finish", "picture"] = setting(
+        "finish",
+        "When pictures are sent: after the exam is finished, or each by itself; each after its undo window.",
+    )
     temporary_issuer: LongString = setting(
         "",
         "Issuer of Patient ID (0010,0021) of temporary identities; empty: the box's AE title.",
@@ -146,6 +172,24 @@ class DeliveryPolicy(Section):
             yield ("first_retry_s",), "must not be longer than longest_retry_s"
 
 
+class RetentionPolicy(Section):
+    """When objects that the archives have leave the disk; what was not sent never does by itself."""
+
+    keep_days: int = setting(
+        7, "How long a picture stays here after every destination has it.", unit="days", ge=0, le=3650
+    )
+    purge_below_mb: int = setting(
+        1000,
+        "Below so much free space pictures that are safe elsewhere go before their time, oldest first.",
+        unit="MB",
+        ge=50,
+        le=10_000_000,
+    )
+    deleted_hours: int = setting(
+        24, "How long a picture that a person deleted, or whose exam was discarded, stays.", unit="h", ge=1, le=8760
+    )
+
+
 class Configuration(Section):
     """The whole file."""
 
@@ -182,10 +226,23 @@ class Configuration(Section):
         "The archives, one `[[destination]]` each.",
         example=[{"name": "main-pacs", "host": "pacs.hospital.example", "called_ae_title": "PACS"}],
     )
+    procedure_step: ProcedureStepConfig | None = setting(
+        None,
+        "The server that is told what was performed (MPPS); absent: nobody is told.",
+        example={"host": "ris.hospital.example", "called_ae_title": "RIS"},
+    )
+    listener: ListenerConfig | None = setting(
+        None,
+        "Where reports of Storage Commitment are listened for; absent: only over the request's own association.",
+        example={"port": 2762},
+    )
     exam: ExamPolicy = setting(
         ExamPolicy(), "How an exam is confirmed, finished and released.", example={"undo_window_s": 60}
     )
     delivery: DeliveryPolicy = setting(DeliveryPolicy(), "How sending is tried again.", example={"first_retry_s": 5})
+    retention: RetentionPolicy = setting(
+        RetentionPolicy(), "When objects that the archives have leave the disk.", example={"keep_days": 7}
+    )
 
     @classmethod
     def complaints(cls, raw: Mapping[str, Any]) -> Iterator[Complaint]:
@@ -195,7 +252,7 @@ class Configuration(Section):
     def peer(self, p: PeerConfig) -> PeerAddress:
         """Return where `p` listens and as whom we speak to it, `[box]` and `[tls]` filled in."""
         return PeerAddress(
-            name=p.name if isinstance(p, DestinationConfig) else "worklist",
+            name=_peer_name(p),
             host=p.host,
             port=p.port,
             called_ae_title=p.called_ae_title,
@@ -206,7 +263,27 @@ class Configuration(Section):
             response_timeout_s=p.response_timeout_s,
             progress_timeout_s=p.progress_timeout_s,
             maximum_pdu_size=p.maximum_pdu_size,
+            maximum_bytes_per_s=1000 * p.bandwidth_limit if isinstance(p, DestinationConfig) else 0,
         )
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return where objects are queued for: every destination that does not only stand in for another."""
+        standby = {d.standby_of: Route(d.name, d.required, d.commitment) for d in self.destination if d.standby_of}
+        return tuple(
+            Route(d.name, d.required, d.commitment, standby.get(d.name)) for d in self.destination if not d.standby_of
+        )
+
+    def route(self, name: str) -> Route | None:
+        """Return one destination as a place to redirect to; None: there is none of that name."""
+        found = [d for d in self.destination if d.name == name]
+        return Route(name, found[0].required, found[0].commitment) if found else None
+
+    def listener_tls(self) -> TlsMaterial | None:
+        """Return how the listener proves who it is; None: it listens without TLS."""
+        if self.listener is None or not self.listener.tls or self.tls is None:
+            return None
+        own = self.tls
+        return TlsMaterial(ca_file=own.ca_file, certificate_file=own.certificate_file, key_file=own.key_file)
 
     def _material(self, p: PeerConfig) -> TlsMaterial:
         own = self.tls
@@ -243,3 +320,9 @@ class Configuration(Section):
             device_serial=told.device_serial,
             timezone=self.box.timezone,
         )
+
+
+def _peer_name(p: PeerConfig) -> str:
+    if isinstance(p, DestinationConfig):
+        return p.name
+    return "worklist" if isinstance(p, WorklistConfig) else "procedure-steps"

@@ -62,6 +62,16 @@ def _name(value: str) -> str:
     return value
 
 
+def _name_or_empty(value: str) -> str:
+    return _name(value) if value else value
+
+
+def _clock_or_empty(value: str) -> str:
+    if value and not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", value):
+        raise ValueError("must be a time of day such as 22:00")
+    return value
+
+
 def _modality(value: str) -> str:
     reason = modality.objection(value)
     if reason:
@@ -143,6 +153,8 @@ def _lists(value: Any) -> Any:
 
 AsTuple = BeforeValidator(_lists)
 Name = Annotated[str, AfterValidator(_name)]
+NameOrEmpty = Annotated[str, AfterValidator(_name_or_empty)]
+ClockOrEmpty = Annotated[str, AfterValidator(_clock_or_empty)]
 AeTitle = Annotated[str, Field(min_length=1, max_length=16), AfterValidator(_ae_title)]
 AeTitleOrEmpty = Annotated[str, Field(max_length=16), AfterValidator(_ae_title_or_empty)]
 ShortString = Annotated[str, Field(max_length=16), AfterValidator(_plain)]

@@ -10,7 +10,7 @@ from agent.errors import Blame
 from agent.outcome import Action, Outcome, Phase
 from agent.retry import RetryPolicy, backoff, decide
 
-POLICY = RetryPolicy(first_s=5, longest_s=900, jitter=0.2, suspended_probe_s=900, poison_aborts=3)
+POLICY = RetryPolicy(first_s=5, longest_s=900, jitter=0.2, probe_s=60, suspended_probe_s=900, poison_aborts=3)
 
 
 def outcome(action: Action, phase: Phase = Phase.RESPONSE, tries: int = 0) -> Outcome:
