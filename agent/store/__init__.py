@@ -6,16 +6,23 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agent.errors import AgentError
+from agent.store.commitments import Commitments, Transaction, Verdict
 from agent.store.database import Database
+from agent.store.desk import Desk
 from agent.store.destinations import Destinations
 from agent.store.exams import Exam, Exams
 from agent.store.frames import Frames, StoredFrame
 from agent.store.jobs import Job, Jobs
 from agent.store.records import Records
+from agent.store.renditions import Renditions
+from agent.store.retention import Retention
+from agent.store.steps import NewStep, ProcedureSteps, Step
 from agent.store.transition import Stamp
 from agent.store.worklists import CachedList, Entry, Worklists
 
-__all__ = ["CachedList", "Entry", "Exam", "Job", "Stamp", "Store", "StoredFrame"]
+__all__ = [
+    "CachedList", "Entry", "Exam", "Job", "NewStep", "Stamp", "Step", "Store", "StoredFrame", "Transaction", "Verdict",
+]  # fmt: skip
 
 
 class Store:
@@ -26,6 +33,11 @@ class Store:
         self.exams = Exams(self._database)
         self.frames = Frames(self._database)
         self.jobs = Jobs(self._database)
+        self.desk = Desk(self._database)
+        self.renditions = Renditions(self._database)
+        self.steps = ProcedureSteps(self._database)
+        self.commitments = Commitments(self._database)
+        self.retention = Retention(self._database)
         self.worklists = Worklists(self._database)
         self.destinations = Destinations(self._database)
         self.records = Records(self._database)

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from agent.errors import AgentError, DiskFull, ExamClosed, IdentityBlocked, SchemaTooNew, StorageError
+from agent.errors import AgentError, DatabaseDamaged, DiskFull, ExamClosed, IdentityBlocked, SchemaTooNew, StorageError
 from agent.store.schema import SCHEMA_VERSION
 
 T = TypeVar("T")
@@ -38,6 +38,8 @@ def translated(error: sqlite3.Error) -> AgentError:
     name = getattr(error, "sqlite_errorname", "")
     if name == "SQLITE_FULL":
         return DiskFull()
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return DatabaseDamaged()
     return StorageError(f"The database answered {name or type(error).__name__}.")
 
 
@@ -88,7 +90,7 @@ class Database:
             _assert_version(writer)
             _assert_durable(writer)
             if writer.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-                raise StorageError("The database is damaged.")
+                raise DatabaseDamaged
         except sqlite3.Error as e:
             raise translated(e) from e
         return writer

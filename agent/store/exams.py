@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from agent.errors import AnotherExamOpen, NotFound, OutOfDate, WrongState
 from agent.lifecycle import ExamState
-from agent.model import Equipment, ExamKind, IdentitySnapshot
+from agent.model import Equipment, ExamKind, FrameRecord, IdentitySnapshot
 from agent.plain import from_plain, to_plain
+from agent.store import steps
 from agent.store.database import Connection, Database, Row
 from agent.store.transition import Stamp, move, note
 
@@ -123,6 +127,50 @@ class Exams:
 
         return self._database.write(work)
 
+    def bring_back(
+        self,
+        record: FrameRecord,
+        snapshot: IdentitySnapshot,
+        equipment: Equipment,
+        told: Mapping[str, Any],
+        stamp: Stamp,
+    ) -> bool:
+        """Make the exam of a picture again, held, from what its file says; False: it is there already.
+
+        Counters of numbers that never repeat go beyond every number in use. Raises `IdentityBlocked`.
+        """
+
+        def work(connection: Connection) -> bool:
+            if connection.execute("SELECT 1 FROM exam WHERE exam_id = ?", (record.exam_id,)).fetchone():
+                return False
+            connection.execute(
+                "INSERT INTO exam (exam_id, source, state, reason, kind, snapshot, snapshot_sha256, equipment,"
+                " patient_key, study_instance_uid, series_instance_uid, series_number, opened_at,"
+                " opened_boottime_ns, run_id) VALUES (?, ?, 'held', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    record.exam_id,
+                    equipment.source,
+                    told["reason"],
+                    snapshot.kind.value,
+                    snapshot.canonical(),
+                    snapshot.digest(),
+                    json.dumps(to_plain(equipment), ensure_ascii=False, sort_keys=True),
+                    patient_key(snapshot),
+                    snapshot.study_instance_uid,
+                    record.series_instance_uid,
+                    told["series_number"],
+                    told["opened_at"],
+                    record.boottime_ns,
+                    stamp.run_id,
+                ),
+            )
+            for counter, text in (("emergency", snapshot.patient.patient_id), ("study", snapshot.study_id)):
+                _count_beyond(connection, counter, text)
+            note(connection, "exam", record.exam_id, "bring back", "", ExamState.HELD, stamp)
+            return True
+
+        return self._database.write(work)
+
     def get(self, exam_id: str) -> Exam:
         """Return one exam; raises `NotFound`."""
         with self._database.read() as connection:
@@ -159,13 +207,21 @@ class Exams:
 
         return self._database.write(work)
 
-    def apply(self, exam_id: str, event: str, stamp: Stamp, *, reason: str = "") -> Exam:
-        """Apply one event of the exam table (`undo`, `hold`, `discard`, `delivered` …); durable on return."""
+    def apply(self, exam_id: str, event: str, stamp: Stamp, *, reason: str = "", code: str = "") -> Exam:
+        """Apply one event of the exam table (`undo`, `hold`, `discard`, `delivered` …); durable on return.
+
+        Release and discard end the exam's procedure step in the same transaction (ruling 5); `code` is the reason
+        of PS3.16 CID 9300 for a discarded one. Raises `WrongState`, also for an exam of which something was sent.
+        """
 
         def work(connection: Connection) -> Exam:
             if event == "undo":
                 _assert_free(connection, _get(connection, exam_id).source)
+            if event == "discard":
+                _assert_nothing_built(connection, exam_id)
             move(connection, "exam", exam_id, event, stamp, code=reason)
+            if event in _STEP_ENDS:
+                steps.end(connection, exam_id, _STEP_ENDS[event], stamp, reason=code)
             connection.execute(
                 "UPDATE exam SET reason = ?, release_due = NULL, run_id = ? WHERE exam_id = ?",
                 (reason, stamp.run_id, exam_id),
@@ -200,6 +256,7 @@ class Exams:
             ).fetchall()
             for row in rows:
                 move(connection, "exam", row["exam_id"], "release", stamp)
+                steps.end(connection, row["exam_id"], "complete", stamp)
             return [row["exam_id"] for row in rows]
 
         return self._database.write(work) if self.next_release() is not None else []
@@ -211,12 +268,12 @@ class Exams:
             return None if row["due"] is None else float(row["due"])
 
     def close_delivered(self, stamp: Stamp) -> list[str]:
-        """Move released exams whose frames are all built and whose jobs are all done to `delivered`."""
+        """Move released exams whose frames are all built and whose required objects are all sent to `delivered`."""
         query = """SELECT exam_id FROM exam WHERE state = 'released'
             AND NOT EXISTS (SELECT 1 FROM frame WHERE frame.exam_id = exam.exam_id
                             AND frame.state IN ('captured', 'held'))
-            AND NOT EXISTS (SELECT 1 FROM job WHERE job.exam_id = exam.exam_id
-                            AND job.state IN ('pending', 'running', 'held'))"""
+            AND NOT EXISTS (SELECT 1 FROM job WHERE job.exam_id = exam.exam_id AND job.kind = 'store'
+                            AND job.required = 1 AND job.state IN ('waiting', 'pending', 'running', 'held'))"""
         with self._database.read() as connection:
             ready = [row["exam_id"] for row in connection.execute(query)]
 
@@ -226,6 +283,39 @@ class Exams:
             return ready
 
         return self._database.write(work) if ready else []
+
+    def close_committed(self, exam_id: str, stamp: Stamp) -> bool:
+        """Move a delivered exam to `committed` once every object that asks for it is confirmed; True: it moved."""
+        query = """SELECT 1 FROM exam WHERE exam_id = ? AND state = 'delivered'
+            AND NOT EXISTS (SELECT 1 FROM job WHERE job.exam_id = exam.exam_id AND job.kind = 'store'
+                            AND job.commits = 1 AND job.state NOT IN ('confirmed', 'discarded'))"""
+
+        def work(connection: Connection) -> bool:
+            ready = connection.execute(query, (exam_id,)).fetchone() is not None
+            if ready:
+                move(connection, "exam", exam_id, "committed", stamp)
+            return ready
+
+        return self._database.write(work)
+
+
+_STEP_ENDS = {"release": "complete", "discard": "discontinue"}
+
+
+_OWN_NUMBER = re.compile(r"(?:TMP-.*-|MA)([0-9]{1,15})")
+
+
+def _count_beyond(connection: Connection, counter: str, text: str) -> None:
+    """Raise a counter to the number at the end of one of our own identifiers."""
+    if found := _OWN_NUMBER.fullmatch(text):
+        connection.execute("INSERT OR IGNORE INTO counter VALUES (?, 0)", (counter,))
+        connection.execute("UPDATE counter SET value = max(value, ?) WHERE name = ?", (int(found[1]), counter))
+
+
+def _assert_nothing_built(connection: Connection, exam_id: str) -> None:
+    query = "SELECT 1 FROM frame WHERE exam_id = ? AND state IN ('built', 'purged')"
+    if connection.execute(query, (exam_id,)).fetchone() is not None:
+        raise WrongState("Pictures of this exam are on their way already. It can no longer be discarded.")
 
 
 def _get(connection: Connection, exam_id: str) -> Exam:

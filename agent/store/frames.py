@@ -7,9 +7,12 @@ from dataclasses import dataclass
 
 from agent.errors import NotFound
 from agent.lifecycle import FrameState
-from agent.model import BuiltObject, FrameRecord
+from agent.model import BuiltObject, FrameRecord, Route
 from agent.plain import from_plain, to_plain
+from agent.store import steps
 from agent.store.database import Connection, Database, Row
+from agent.store.desk import route
+from agent.store.steps import NewStep
 from agent.store.transition import Stamp, move, note
 
 
@@ -41,41 +44,64 @@ class Frames:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def commit(self, record: FrameRecord, file_size: int, stamp: Stamp) -> None:
+    def commit(
+        self,
+        record: FrameRecord,
+        file_size: int,
+        stamp: Stamp,
+        *,
+        step: NewStep | None = None,
+        release_due: float | None = None,
+    ) -> None:
         """Record a captured still whose file is already durable; on return the row is, too.
 
-        The transaction fails with `ExamClosed` unless the exam of the press is still open (ruling 1).
+        The transaction fails with `ExamClosed` unless the exam of the press is still open (ruling 1). With `step`
+        the exam's procedure step begins with its first still. `release_due` (Unix seconds): sent by itself from
+        then on, before the exam is finished.
         """
-        self._insert(record, file_size, FrameState.CAPTURED, "", stamp)
+
+        def work(connection: Connection) -> None:
+            self._insert(connection, record, file_size, FrameState.CAPTURED, "", release_due, stamp)
+            if step is not None:
+                steps.begin(connection, record.exam_id, step, stamp)
+
+        self._database.write(work)
 
     def adopt(self, record: FrameRecord, file_size: int, reason: str, stamp: Stamp) -> None:
         """Record a file found without a row: held for a person, never sent by itself."""
-        self._insert(record, file_size, FrameState.HELD, reason, stamp)
+        self._database.write(lambda c: self._insert(c, record, file_size, FrameState.HELD, reason, None, stamp))
 
-    def _insert(self, record: FrameRecord, file_size: int, state: FrameState, reason: str, stamp: Stamp) -> None:
-        def work(connection: Connection) -> None:
-            connection.execute(
-                "INSERT INTO frame (frame_id, exam_id, state, reason, sop_instance_uid, series_instance_uid,"
-                " instance_number, trigger_id, payload_sha256, file_size, record, captured_at)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    record.frame_id,
-                    record.exam_id,
-                    state.value,
-                    reason,
-                    record.sop_instance_uid,
-                    record.series_instance_uid,
-                    record.instance_number,
-                    record.trigger_id,
-                    record.payload_sha256,
-                    file_size,
-                    json.dumps(to_plain(record), ensure_ascii=False, sort_keys=True),
-                    stamp.at,
-                ),
-            )
-            note(connection, "frame", record.frame_id, state.value, "", state, stamp, code=reason)
-
-        self._database.write(work)
+    def _insert(
+        self,
+        connection: Connection,
+        record: FrameRecord,
+        file_size: int,
+        state: FrameState,
+        reason: str,
+        release_due: float | None,
+        stamp: Stamp,
+    ) -> None:
+        connection.execute(
+            "INSERT INTO frame (frame_id, exam_id, state, reason, sop_instance_uid, series_instance_uid,"
+            " instance_number, trigger_id, payload_sha256, file_size, record, captured_at, release_due)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                record.frame_id,
+                record.exam_id,
+                state.value,
+                reason,
+                record.sop_instance_uid,
+                record.series_instance_uid,
+                record.instance_number,
+                record.trigger_id,
+                record.payload_sha256,
+                file_size,
+                json.dumps(to_plain(record), ensure_ascii=False, sort_keys=True),
+                stamp.at,
+                release_due,
+            ),
+        )
+        note(connection, "frame", record.frame_id, state.value, "", state, stamp, code=reason)
 
     def get(self, frame_id: str) -> StoredFrame:
         """Return one frame; raises `NotFound`."""
@@ -117,15 +143,36 @@ class Frames:
         with self._database.read() as connection:
             return {row["frame_id"]: row["size"] for row in connection.execute(query)}
 
-    def to_build(self, limit: int = 20) -> list[str]:
-        """Return the ids of captured frames of released exams, oldest exam first."""
-        query = """SELECT frame_id FROM frame JOIN exam USING (exam_id)
-            WHERE exam.state = 'released' AND frame.state = 'captured'
+    def sop_instance(self, frame_id: str) -> BuiltObject:
+        """Return what the object of a frame is; raises `NotFound`."""
+        with self._database.read() as connection:
+            row = connection.execute("SELECT * FROM sop_instance WHERE frame_id = ?", (frame_id,)).fetchone()
+        if row is None:
+            raise NotFound("This picture has no object yet.")
+        return BuiltObject(**{key: row[key] for key in row.keys() if key != "built_at"})  # noqa: SIM118
+
+    def to_build(self, unix: float, window_s: float, limit: int = 20) -> list[str]:
+        """Return the ids of captured frames that are to be built, oldest exam first.
+
+        Those of released exams, and those whose own release is due (a due time further away than the window is a
+        clock that jumped back).
+        """
+        query = """SELECT frame_id FROM frame JOIN exam USING (exam_id) WHERE frame.state = 'captured'
+            AND (exam.state = 'released' OR (exam.state IN ('open', 'finishing') AND frame.release_due IS NOT NULL
+                AND (frame.release_due <= ? OR frame.release_due > ?)))
             ORDER BY exam.opened_at, frame.instance_number LIMIT ?"""
         with self._database.read() as connection:
-            return [row["frame_id"] for row in connection.execute(query, (limit,))]
+            return [row["frame_id"] for row in connection.execute(query, (unix, unix + window_s + 1, limit))]
 
-    def built(self, built: BuiltObject, destinations: tuple[str, ...], stamp: Stamp) -> None:
+    def next_release(self) -> float | None:
+        """Return when the next picture of an unfinished exam is released by itself (Unix seconds)."""
+        query = """SELECT min(frame.release_due) AS due FROM frame JOIN exam USING (exam_id)
+            WHERE frame.state = 'captured' AND frame.release_due IS NOT NULL AND exam.state IN ('open', 'finishing')"""
+        with self._database.read() as connection:
+            due = connection.execute(query).fetchone()["due"]
+        return None if due is None else float(due)
+
+    def built(self, built: BuiltObject, routes: tuple[Route, ...], stamp: Stamp) -> None:
         """Record a validated, durable object and queue it for every destination, in one transaction.
 
         On return object row and jobs are durable; from then on the object is never built again (promise P3).
@@ -146,11 +193,7 @@ class Frames:
                 ),
             )
             move(connection, "frame", built.frame_id, "built", stamp)
-            connection.executemany(
-                "INSERT INTO job (kind, destination, exam_id, frame_id, state, not_before, created_at)"
-                " SELECT 'store', ?, exam_id, frame_id, 'pending', ?, ? FROM frame WHERE frame_id = ?",
-                [(name, stamp.unix, stamp.at, built.frame_id) for name in destinations],
-            )
+            _queue(connection, built.frame_id, routes, stamp)
 
         self._database.write(work)
 
@@ -160,5 +203,26 @@ class Frames:
         def work(connection: Connection) -> None:
             move(connection, "frame", frame_id, event, stamp, code=reason)
             connection.execute("UPDATE frame SET reason = ? WHERE frame_id = ?", (reason, frame_id))
+            steps.let_go(connection, _exam_id(connection, frame_id), stamp)
 
         self._database.write(work)
+
+
+def _queue(connection: Connection, frame_id: str, routes: tuple[Route, ...], stamp: Stamp) -> None:
+    """Queue one built object for every destination; what waits for the last object of its exam may go."""
+    exam_id = _exam_id(connection, frame_id)
+    study = connection.execute("SELECT study_instance_uid FROM exam WHERE exam_id = ?", (exam_id,)).fetchone()[0]
+    for planned in routes:
+        name = route(connection, planned, study)
+        commits = planned.commits if name == planned.destination else bool(planned.standby and planned.standby.commits)
+        connection.execute(
+            "INSERT INTO job (kind, destination, exam_id, subject, frame_id, state, not_before, required, commits,"
+            " created_at) VALUES ('store', ?, ?, ?, ?, 'pending', ?, ?, ?, ?)",
+            (name, exam_id, frame_id, frame_id, stamp.unix, int(planned.required), int(commits), stamp.at),
+        )
+    steps.let_go(connection, exam_id, stamp)
+
+
+def _exam_id(connection: Connection, frame_id: str) -> str:
+    row = connection.execute("SELECT exam_id FROM frame WHERE frame_id = ?", (frame_id,)).fetchone()
+    return str(row["exam_id"])

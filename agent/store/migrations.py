@@ -6,6 +6,7 @@ sqlite-utils loads numpy. Each step and its record are one transaction, so a kil
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 from typing import Any
 
@@ -44,5 +45,16 @@ def migrate(path: str) -> int:
         db.close()
 
 
+def main(path: str) -> int:
+    """Return 0, 3 for a database of a newer version, 4 for a damaged one; nothing was changed then."""
+    try:
+        return 3 if migrate(path) > SCHEMA_VERSION else 0
+    except sqlite3.DatabaseError as e:
+        damaged = getattr(e, "sqlite_errorname", "").startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))
+        if not damaged:
+            raise
+        return 4
+
+
 if __name__ == "__main__":
-    sys.exit(3 if migrate(sys.argv[1]) > SCHEMA_VERSION else 0)
+    sys.exit(main(sys.argv[1]))

@@ -71,6 +71,17 @@ class Records:
             )
         )
 
+    def clear_alarm(self, code: str, subject: str, stamp: Stamp) -> None:
+        """Close an open alarm whose cause is gone; none open: nothing is written."""
+        if not any((a["code"], a["subject"]) == (code, subject) for a in self.alarms()):
+            return
+        self._database.write(
+            lambda c: c.execute(
+                "UPDATE alarm SET cleared_at = ? WHERE code = ? AND subject = ? AND cleared_at = ''",
+                (stamp.at, code, subject),
+            )
+        )
+
     def alarms(self) -> list[dict[str, str]]:
         """Return the open alarms, oldest first."""
         with self._database.read() as connection:

@@ -83,5 +83,57 @@ _FIRST = (
         words TEXT NOT NULL, cleared_at TEXT NOT NULL DEFAULT '', UNIQUE (code, subject, cleared_at))""",
 )
 
-STEPS = (_FIRST,)
+# Jobs of all kinds in one queue. The table is made anew because a job no longer belongs to a frame alone.
+_SECOND = (
+    """CREATE TABLE job_2 (
+        job_id INTEGER PRIMARY KEY, kind TEXT NOT NULL, destination TEXT NOT NULL, exam_id TEXT NOT NULL,
+        subject TEXT NOT NULL, frame_id TEXT REFERENCES frame, state TEXT NOT NULL, not_before REAL NOT NULL,
+        retried INTEGER NOT NULL DEFAULT 0, waits_for TEXT NOT NULL DEFAULT '',
+        required INTEGER NOT NULL DEFAULT 1, commits INTEGER NOT NULL DEFAULT 0,
+        syntax TEXT NOT NULL DEFAULT '', attempts INTEGER NOT NULL DEFAULT 0,
+        instance_tries INTEGER NOT NULL DEFAULT 0, run_id TEXT NOT NULL DEFAULT '',
+        code TEXT NOT NULL DEFAULT '', words TEXT NOT NULL DEFAULT '', created_at TEXT NOT NULL,
+        settled_at TEXT NOT NULL DEFAULT '', UNIQUE (kind, destination, subject))""",
+    """INSERT INTO job_2 (job_id, kind, destination, exam_id, subject, frame_id, state, not_before, retried,
+        attempts, instance_tries, run_id, code, words, created_at, settled_at)
+        SELECT job_id, kind, destination, exam_id, frame_id, frame_id, state, not_before, attempts > 0,
+        attempts, instance_tries, run_id, code, words, created_at, settled_at FROM job""",
+    "DROP TABLE job",
+    "ALTER TABLE job_2 RENAME TO job",
+    "CREATE INDEX job_due ON job (destination, retried, not_before, job_id) WHERE state = 'pending'",
+    "CREATE INDEX job_running ON job (destination) WHERE state = 'running'",
+    "CREATE INDEX job_waiting ON job (waits_for, exam_id) WHERE state = 'waiting'",
+    "CREATE INDEX job_asked ON job (destination, not_before) WHERE kind = 'commit' AND state = 'done'",
+    """CREATE INDEX job_unsent ON job (destination, kind)
+        WHERE state IN ('waiting', 'pending', 'running', 'held')""",
+    "CREATE INDEX job_exam ON job (exam_id, destination)",
+    "CREATE INDEX job_frame ON job (frame_id)",
+    """CREATE TABLE rendition (
+        frame_id TEXT NOT NULL REFERENCES frame, transfer_syntax_uid TEXT NOT NULL, size INTEGER NOT NULL,
+        sha256 TEXT NOT NULL, built_at TEXT NOT NULL, PRIMARY KEY (frame_id, transfer_syntax_uid))""",
+    """CREATE TRIGGER rendition_is_frozen BEFORE UPDATE ON rendition
+        BEGIN SELECT RAISE(ABORT, 'object is frozen'); END""",
+    """CREATE TABLE accepted_syntax (
+        destination TEXT NOT NULL, sop_class_uid TEXT NOT NULL, stored_uid TEXT NOT NULL,
+        chosen_uid TEXT NOT NULL, until REAL NOT NULL, PRIMARY KEY (destination, sop_class_uid, stored_uid))""",
+    """CREATE TABLE procedure_step (
+        step_uid TEXT PRIMARY KEY, exam_id TEXT NOT NULL UNIQUE REFERENCES exam, destination TEXT NOT NULL,
+        step_id TEXT NOT NULL, state TEXT NOT NULL, started_at TEXT NOT NULL, ended_at TEXT NOT NULL DEFAULT '',
+        reason TEXT NOT NULL DEFAULT '')""",
+    """CREATE TRIGGER procedure_step_is_frozen BEFORE UPDATE OF step_uid, exam_id, step_id, started_at
+        ON procedure_step BEGIN SELECT RAISE(ABORT, 'step is frozen'); END""",
+    """CREATE TABLE commitment (
+        transaction_uid TEXT PRIMARY KEY, job_id INTEGER NOT NULL REFERENCES job, destination TEXT NOT NULL,
+        state TEXT NOT NULL, asked_at TEXT NOT NULL, answered_at TEXT NOT NULL DEFAULT '')""",
+    "CREATE INDEX commitment_job ON commitment (job_id, state)",
+    """CREATE TABLE commitment_item (
+        transaction_uid TEXT NOT NULL REFERENCES commitment, frame_id TEXT NOT NULL REFERENCES frame,
+        sop_class_uid TEXT NOT NULL, sop_instance_uid TEXT NOT NULL, answer TEXT NOT NULL DEFAULT '',
+        PRIMARY KEY (transaction_uid, frame_id))""",
+    "ALTER TABLE frame ADD COLUMN release_due REAL",
+    "CREATE INDEX frame_due ON frame (release_due) WHERE state = 'captured' AND release_due IS NOT NULL",
+    "CREATE INDEX frame_state ON frame (state, captured_at)",
+)
+
+STEPS = (_FIRST, _SECOND)
 SCHEMA_VERSION = len(STEPS)

@@ -8,7 +8,14 @@ from agent.errors import NotFound
 from agent.lifecycle import after
 from agent.store.database import Connection
 
-_KEYS = {"exam": "exam_id", "frame": "frame_id", "job": "job_id", "destination": "name"}
+_KEYS = {
+    "exam": "exam_id",
+    "frame": "frame_id",
+    "job": "job_id",
+    "destination": "name",
+    "procedure_step": "step_uid",
+    "commitment": "transaction_uid",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,10 +11,10 @@ import pytest
 
 from agent import errors
 from agent.errors import Blame
-from agent.model import BuiltObject, Equipment, ExamKind, FrameRecord, IdentitySnapshot, Patient
+from agent.model import BuiltObject, Equipment, ExamKind, FrameRecord, IdentitySnapshot, Patient, Route
 from agent.outcome import Action, Outcome, Phase
 from agent.store import Stamp, Store
-from agent.store.jobs import CLAIM
+from agent.store.jobs import CLAIM, NEXT_DUE, RESCUE
 from agent.store.migrations import migrate
 
 STAMP = Stamp(at="2026-11-24T10:00:00+02:00", unix=1000.0, run_id="run-1")
@@ -64,8 +64,8 @@ def open_exam(store: Store, exam_id: str = "e1", source: str = "us1", **of: str)
     store.exams.open(exam_id, source, snapshot(**of), EQUIPMENT, f"2.25.{9 if exam_id == 'e1' else 77}", 0, STAMP)
 
 
-def built(store: Store, number: int) -> None:
-    record = frame(number)
+def built(store: Store, number: int, routes: tuple[Route, ...] = (Route("pacs"),), exam_id: str = "e1") -> None:
+    record = frame(number, exam_id, "2.25.9" if exam_id == "e1" else "2.25.77")
     store.frames.commit(record, 4, STAMP)
     made = BuiltObject(
         frame_id=record.frame_id,
@@ -75,7 +75,7 @@ def built(store: Store, number: int) -> None:
         size=10,
         sha256="1" * 64,
     )
-    store.frames.built(made, ("pacs",), STAMP)
+    store.frames.built(made, routes, STAMP)
 
 
 def test_a_frame_needs_the_exam_that_is_open_in_the_same_transaction(store: Store) -> None:
@@ -122,7 +122,7 @@ def test_a_lease_of_an_older_run_returns_and_sent_needs_a_status(store: Store) -
     assert store.jobs.claim("pacs", 10, 1800, STAMP) == []
     failed = Outcome(phase=Phase.TCP, action=Action.RETRY_LATER, code="refused", words="w", blame=Blame.DESTINATION)
     with pytest.raises(ValueError, match="status"):
-        store.jobs.settle(job.job_id, "sent", failed, 0.0, STAMP)
+        store.jobs.settle(job, "sent", failed, 0.0, STAMP)
     assert store.jobs.release_leases(STAMP) == 0
     assert store.jobs.release_leases(replace(STAMP, run_id="run-2")) == 1
     (again,) = store.jobs.claim("pacs", 10, 1800, replace(STAMP, run_id="run-2"))
@@ -138,11 +138,15 @@ def test_a_clock_that_jumped_back_strands_no_job(store: Store) -> None:
 
 def test_the_claim_only_searches(path: Path) -> None:
     with sqlite3.connect(path) as connection:
-        values = {"run_id": "r", "destination": "d", "now": 1.0, "limit": 5}
-        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {CLAIM}", values)]
+        values = {"run_id": "r", "destination": "d", "now": 1.0, "limit": 5, "retried": 0, "horizon": 9.0, "name": "d"}
+        plans = {
+            name: [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}", values)]
+            for name, query in {"claim": CLAIM, "rescue": RESCUE, "next due": NEXT_DUE}.items()
+        }
     connection.close()
-    assert plan
-    assert not [step for step in plan if "SCAN job" in step], plan
+    for name, plan in plans.items():
+        assert [step for step in plan if "SEARCH job" in step], name
+        assert not [step for step in plan if "SCAN job" in step or "TEMP B-TREE" in step], plan
 
 
 def test_a_newer_schema_is_not_touched(path: Path) -> None:
