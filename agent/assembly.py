@@ -15,23 +15,31 @@ from typing import Any
 from agent import __version__
 from agent.building import Building
 from agent.clock import Clock
+from agent.commitment import CommitmentReports, CommitmentRequests
+from agent.config.peer import DestinationConfig
 from agent.config.schema import Configuration, Picture, SourceConfig
-from agent.delivery import Destination
+from agent.delivery import Destination, DestinationRules, Errand
 from agent.devices import Device, Devices, SourceSetup
 from agent.errors import AgentError
 from agent.exam import Examinations, ExamRules
 from agent.host import device_uid, new_uid, page_certificate
 from agent.launcher import Launcher
-from agent.model import Equipment
+from agent.listening import ListenerRules, Listening
+from agent.model import Equipment, PeerAddress
 from agent.ops.progress import Progress
 from agent.peers import Peers
+from agent.procedure_steps import ProcedureStepMessages
+from agent.retention import Retention, RetentionRules
 from agent.retry import RetryPolicy
 from agent.service import BoxFacts, Changes, Service
 from agent.spool import Spool, Steps
 from agent.store import Store
+from agent.store.jobs import COMMIT, N_CREATE, N_SET, STORE
 from agent.store.transition import Stamp
+from agent.storing import Storing
 from agent.triggers import Triggers
 from agent.web.server import Server
+from agent.window import Window
 from agent.worklist import Worklist, WorklistRules
 
 SOCKET = "control.sock"
@@ -64,7 +72,10 @@ class House:
         self._c = ground.configuration
         self.changes = Changes()
         self.devices = self._devices()
+        self.reports = self._reports()
         self.destinations = self._destinations()
+        self.retention = self._retention()
+        self.listening = self._listening()
         self.building = self._building()
         self.worklist = self._worklist()
         self.exams = self._exams()
@@ -80,6 +91,7 @@ class House:
             self.building,
             self.destinations,
             self.changes,
+            routes=self._c.route,
         )
         self.server = self._server()
         self.changes.listen(lambda what, _name: self.building.wake() if what == "exam" else None)
@@ -116,32 +128,121 @@ class House:
             turned=self._worker(f"source-{source.name}"),
         )
 
+    def _reports(self) -> CommitmentReports:
+        return CommitmentReports(
+            self._g.store,
+            {d.name: d.called_ae_title for d in self._c.destination if d.commitment},
+            stamp=self._now,
+            notice=self.changes.notice,
+            wake=self._wake_destination,
+            steps=self._g.steps,
+        )
+
     def _destinations(self) -> dict[str, Destination]:
+        served = {d.name: self._archive(d) for d in self._c.destination}
+        step = self._c.procedure_step
+        if step is None:
+            return served
+        peer = self._c.peer(step)
+        messages = ProcedureStepMessages(peer, self._g.store, self._g.peers)
+        rules = DestinationRules(policy=self._policy(), batch=1)
+        return served | {peer.name: self._destination(peer, {N_CREATE: messages, N_SET: messages}, rules)}
+
+    def _archive(self, d: DestinationConfig) -> Destination:
+        peer = self._c.peer(d)
+        errands: dict[str, Errand] = {
+            STORE: Storing(
+                peer,
+                self._g.spool,
+                self._g.peers,
+                poison_aborts=self._c.delivery.poison_aborts,
+                turned=self._worker(f"delivery-{d.name}"),
+                steps=self._g.steps,
+            ),
+            COMMIT: CommitmentRequests(
+                peer,
+                self._g.store,
+                self._g.peers,
+                linger_s=d.commitment_linger_s,
+                uids=new_uid,
+                stamp=self._now,
+                reported=self.reports.received,
+                steps=self._g.steps,
+            ),
+        }
+        rules = DestinationRules(
+            policy=self._policy(),
+            batch=d.maximum_batch,
+            window=Window.of(d.open_from, d.open_until),
+            standby=next((route.standby for route in self._c.routes() if route.destination == d.name), None),
+            report_wait_s=d.commitment_wait_s,
+        )
+        return self._destination(peer, errands, rules)
+
+    def _destination(self, peer: PeerAddress, errands: dict[str, Errand], rules: DestinationRules) -> Destination:
+        return Destination(
+            peer,
+            self._g.store,
+            self._g.peers,
+            self._g.clock,
+            errands,
+            rules=rules,
+            luck=random.SystemRandom().random,
+            stamp=self._now,
+            notice=self.changes.notice,
+            turned=self._worker(f"delivery-{peer.name}"),
+            moved=self._wake_destination,
+        )
+
+    def _policy(self) -> RetryPolicy:
         d = self._c.delivery
-        policy = RetryPolicy(
+        return RetryPolicy(
             first_s=d.first_retry_s,
             longest_s=d.longest_retry_s,
             jitter=d.jitter,
+            probe_s=d.probe_s,
             suspended_probe_s=d.suspended_probe_s,
             poison_aborts=d.poison_aborts,
         )
-        return {
-            destination.name: Destination(
-                self._c.peer(destination),
-                self._g.store,
-                self._g.spool,
-                self._g.peers,
-                self._g.clock,
-                policy=policy,
-                batch=destination.maximum_batch,
-                luck=random.SystemRandom().random,
-                stamp=self._now,
-                notice=self.changes.notice,
-                turned=self._worker(f"delivery-{destination.name}"),
-                steps=self._g.steps,
-            )
-            for destination in self._c.destination
-        }
+
+    def _wake_destination(self, name: str) -> None:
+        self.destinations[name].wake()
+
+    def _retention(self) -> Retention:
+        r = self._c.retention
+        return Retention(
+            self._g.store,
+            self._g.spool,
+            RetentionRules(
+                keep_s=r.keep_days * 86400.0,
+                deleted_s=r.deleted_hours * 3600.0,
+                purge_below_bytes=r.purge_below_mb * 1_000_000,
+                minimum_free_bytes=self._c.delivery.minimum_free_mb * 1_000_000,
+            ),
+            stamp=self._now,
+            notice=self.changes.notice,
+            turned=self._worker("retention"),
+            steps=self._g.steps,
+        )
+
+    def _listening(self) -> Listening | None:
+        listener = self._c.listener
+        if listener is None:
+            return None
+        return Listening(
+            ListenerRules(
+                address=listener.address,
+                port=listener.port,
+                ae_title=listener.ae_title or self._c.box.ae_title,
+                calling_ae_titles=tuple({d.called_ae_title for d in self._c.destination}),
+                tls=self._c.listener_tls(),
+            ),
+            self._g.store,
+            self._g.launcher,
+            received=self.reports.received,
+            stamp=self._now,
+            turned=self._worker("listener"),
+        )
 
     def _building(self) -> Building:
         return Building(
@@ -149,7 +250,7 @@ class House:
             self._g.spool,
             self._g.launcher,
             self._g.clock,
-            destinations=tuple(self.destinations),
+            routes=self._c.routes(),
             undo_window_s=float(self._c.exam.undo_window_s),
             stamp=self._now,
             notice=self.changes.notice,
@@ -204,6 +305,8 @@ class House:
                 confirmation=self._c.exam.confirmation,
                 undo_window_s=float(self._c.exam.undo_window_s),
                 minimum_free_bytes=self._c.delivery.minimum_free_mb * 1_000_000,
+                release_by_picture=self._c.exam.release == "picture",
+                tells_steps_to="procedure-steps" if self._c.procedure_step else "",
             ),
             equipment=equipment,
             uids=new_uid,
@@ -230,6 +333,7 @@ class House:
     def interrupt(self) -> None:
         """Wake every worker that waits, so that a stop is noticed at once."""
         self.building.wake()
+        self.retention.wake()
         self._queued()
         self.triggers.wake()
         for name in self.devices.names():
@@ -241,6 +345,8 @@ class House:
             "building": self.building.run,
             "worklist": self.worklist.run,
             "triggers": self.triggers.run,
+            "retention": self.retention.run,
+            **({"listener": self.listening.run} if self.listening else {}),
             **{f"delivery-{name}": destination.run for name, destination in self.destinations.items()},
             **{f"source-{name}": self.devices.get(name).run for name in self.devices.names()},
         }

@@ -9,15 +9,15 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import replace
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from agent.child import BUILD, Child
 from agent.clock import Clock
 from agent.errors import AgentError, ChildError, ClockNotTrusted, ObjectCorrupt, ObjectError, SpoolDamaged, StorageError
+from agent.instant import da_tm
 from agent.launcher import Launcher
-from agent.model import BuiltObject, ClockTrust, SeriesRecord
+from agent.model import BuiltObject, ClockTrust, Route, SeriesRecord
 from agent.plain import from_plain, to_plain
 from agent.spool import Spool, Steps
 from agent.store import Exam, Store, StoredFrame
@@ -38,7 +38,7 @@ class Building:
         launcher: Launcher,
         clock: Clock,
         *,
-        destinations: tuple[str, ...],
+        routes: tuple[Route, ...],
         undo_window_s: float,
         stamp: Callable[[], Stamp],
         notice: Callable[[str, str], None],
@@ -48,7 +48,7 @@ class Building:
         on_broken: Callable[[AgentError], None],
     ) -> None:
         self._store, self._spool, self._launcher, self._clock = store, spool, launcher, clock
-        self._destinations, self._undo_window_s = destinations, undo_window_s
+        self._routes, self._undo_window_s = routes, undo_window_s
         self._stamp, self._notice, self._queued = stamp, notice, queued
         self._turned, self._steps, self._on_broken = turned, steps, on_broken
         self._wake = threading.Event()
@@ -72,19 +72,60 @@ class Building:
         self._end_child()
 
     def _until_next_release(self) -> float:
-        due = self._store.exams.next_release()
-        return _TURN_S if due is None else min(_TURN_S, max(0.05, due - self._stamp().unix))
+        dues = [d for d in (self._store.exams.next_release(), self._store.frames.next_release()) if d is not None]
+        return min([_TURN_S, *(max(0.05, due - self._stamp().unix) for due in dues)])
 
     def _build_some(self, stop: threading.Event) -> bool:
         if self._clock.trust() is ClockTrust.UNTRUSTED:
             return False
-        frames = self._store.frames.to_build()
+        frames = self._store.frames.to_build(self._stamp().unix, self._undo_window_s)
         for frame_id in frames:
             if stop.is_set():
                 break
             self._turned()
             self._build_or_hold(frame_id)
-        return bool(frames)
+        return self._make_renditions(stop) or bool(frames)
+
+    def _make_renditions(self, stop: threading.Event) -> bool:
+        wanted = self._store.renditions.wanted()
+        for frame_id, transfer_syntax_uid in wanted:
+            if stop.is_set():
+                break
+            self._turned()
+            self._rendition_or_hold(frame_id, transfer_syntax_uid)
+        return bool(wanted)
+
+    def _rendition_or_hold(self, frame_id: str, transfer_syntax_uid: str) -> None:
+        try:
+            self._rendition(frame_id, transfer_syntax_uid)
+        except (ObjectError, SpoolDamaged, ChildError) as e:
+            self._end_child()
+            self._store.renditions.failed(frame_id, transfer_syntax_uid, e.code, e.message, self._stamp())
+        except StorageError as e:
+            self._on_broken(e)
+            self._wake.wait(_TURN_S)
+        self._queued()
+
+    def _rendition(self, frame_id: str, transfer_syntax_uid: str) -> None:
+        """Make one object anew in another syntax, the same instance by attributes and pixels (ruling 4)."""
+        instance = self._store.frames.sop_instance(frame_id)
+        object_fd = self._spool.open_object(frame_id)
+        part_fd = self._spool.begin_object(frame_id)
+        try:
+            answer = self._ask("transcode", {"transfer_syntax_uid": transfer_syntax_uid}, [object_fd, part_fd])
+            self._steps("rendition:written")
+            self._spool.finish_rendition(frame_id, transfer_syntax_uid, part_fd)
+        finally:
+            os.close(object_fd)
+            os.close(part_fd)
+        made = replace(
+            instance,
+            transfer_syntax_uid=transfer_syntax_uid,
+            size=int(answer["size"]),
+            sha256=str(answer["sha256"]),
+        )
+        self._store.renditions.built(made, self._stamp())
+        self._steps("rendition:recorded")
 
     def _build_or_hold(self, frame_id: str) -> None:
         frame = self._store.frames.get(frame_id)
@@ -115,17 +156,32 @@ class Building:
         frame_id = frame.record.frame_id
         frame_fd = self._spool.open_frame(frame_id)
         try:
-            series = _series(exam, self._store.frames.of_exam(exam.exam_id)[0])
-            written = self._write(series, frame_id, frame_fd)
+            written = "" if self._spool.has_object(frame_id) else self._write(self._series(exam), frame_id, frame_fd)
             built = self._verify(frame_id, frame_fd)
-            if built.sha256 != written:
+            if written and built.sha256 != written:
                 raise ObjectCorrupt("The object read back from the disk is not the one that was written.")
         finally:
             os.close(frame_fd)
         self._steps("build:verified")
-        self._store.frames.built(built, self._destinations, self._stamp())
+        self._store.frames.built(built, self._routes, self._stamp())
         self._steps("build:queued")
         self._queued()
+
+    def _series(self, exam: Exam) -> SeriesRecord:
+        """Return what all objects of the exam's series share: times of its first still, else of the order's study."""
+        first = self._store.frames.of_exam(exam.exam_id)[0]
+        series = _series(exam, first)
+        step = self._store.steps.of_exam(exam.exam_id)
+        if step is None:
+            return series
+        date, time = da_tm(step.started_at, exam.equipment.timezone)
+        return replace(
+            series,
+            performed_procedure_step_uid=step.step_uid,
+            performed_procedure_step_id=step.step_id,
+            performed_procedure_step_start_date=date,
+            performed_procedure_step_start_time=time,
+        )
 
     def _write(self, series: SeriesRecord, frame_id: str, frame_fd: int) -> str:
         """Have the object written and make it durable; return the SHA-256 of what the child wrote."""
@@ -170,9 +226,8 @@ class Building:
 
 
 def _series(exam: Exam, first: StoredFrame) -> SeriesRecord:
-    """Return what all objects of the exam's series share: times of its first still, else of the order's study."""
     step = exam.snapshot.steps[0] if exam.snapshot.steps else None
-    date, time = _da_tm(first.record.acquired_at, exam.equipment.timezone)
+    date, time = da_tm(first.record.acquired_at, exam.equipment.timezone)
     ordered = step is not None and bool(step.study_date)
     return SeriesRecord(
         study_date=step.study_date if step and ordered else date,
@@ -183,7 +238,3 @@ def _series(exam: Exam, first: StoredFrame) -> SeriesRecord:
         instance_creator_uid=exam.equipment.device_uid,
     )
 
-
-def _da_tm(at: str, zone: str) -> tuple[str, str]:
-    when = datetime.fromisoformat(at).astimezone(ZoneInfo(zone))
-    return f"{when:%Y%m%d}", f"{when:%H%M%S.%f}"

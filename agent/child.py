@@ -34,6 +34,13 @@ SOURCE = ChildKind(
 )
 BUILD = ChildKind(name="build", module="agent.objects", data_limit_mb=1024, resident_limit_mb=400)
 PEER = ChildKind(name="peer", module="agent.dimse", data_limit_mb=512, resident_limit_mb=200)
+LISTENER = ChildKind(
+    name="listener",
+    module="agent.dimse.listener",
+    data_limit_mb=256,
+    resident_limit_mb=100,
+    beats_while_busy=True,
+)
 
 
 class Child:

@@ -1,4 +1,4 @@
-"""One worker for each destination: claim, hand to a peer child, record every outcome, decide, wait.
+"""One worker for each destination: claim, have the errand done, record every outcome, decide, wait.
 
 A dead destination stops only itself and uses up no instance's tries; a refused instance is held and the next
 goes on. A job is `sent` only by an outcome with a success or warning status (promise P5); a try whose end is
@@ -8,48 +8,69 @@ unknown sends the same UID again (promise P3).
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Protocol
 
 from agent.clock import Clock
-from agent.errors import AgentError, ChildError
 from agent.lifecycle import DestinationState
-from agent.model import ClockTrust, PeerAddress, StoreItem
-from agent.outcome import Action, Outcome, outcome_from_wire
-from agent.peers import Peers, child_failed, echo
-from agent.retry import RetryPolicy, decide
-from agent.spool import Spool, Steps
+from agent.model import ClockTrust, PeerAddress, Route
+from agent.outcome import Action, Outcome
+from agent.peers import Peers, echo
+from agent.retry import Decision, RetryPolicy, decide
 from agent.store import Job, Store
+from agent.store.jobs import COMMIT, N_SET, STORE
 from agent.store.transition import Stamp
+from agent.window import Window
 
 _TURN_S = 10.0
-_SLOWEST_BYTES_PER_S = 50_000
+_MOST_REQUESTS = 10
+"""So often one exam's Storage Commitment is asked for without a report (dicom.md 6)."""
+
+
+class Errand(Protocol):
+    """Does one kind of job at one peer."""
+
+    def run(self, jobs: list[Job], settle: Callable[[Job, Outcome], None]) -> None:
+        """Try `jobs`; `settle` is called exactly once for each."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DestinationRules:
+    """How one destination is served, from the configuration."""
+
+    policy: RetryPolicy
+    batch: int
+    window: Window | None = None
+    standby: Route | None = None
+    report_wait_s: float = 3600.0
+    """How long the report of a Storage Commitment is awaited before it is asked for again."""
 
 
 class Destination:
-    """The worker of one destination."""
+    """The worker of one destination; `errands` says who does which kind of job."""
 
     def __init__(
         self,
         peer: PeerAddress,
         store: Store,
-        spool: Spool,
         peers: Peers,
         clock: Clock,
+        errands: Mapping[str, Errand],
         *,
-        policy: RetryPolicy,
-        batch: int,
+        rules: DestinationRules,
         luck: Callable[[], float],
         stamp: Callable[[], Stamp],
         notice: Callable[[str, str], None],
         turned: Callable[[], None],
-        steps: Steps,
+        moved: Callable[[str], None],
     ) -> None:
-        self.peer = peer
-        self._store, self._spool, self._peers, self._clock = store, spool, peers, clock
-        self._policy, self._batch, self._luck = policy, batch, luck
-        self._stamp, self._notice, self._turned, self._steps = stamp, notice, turned, steps
+        self.peer, self.rules = peer, rules
+        self._store, self._peers, self._clock, self._errands = store, peers, clock, errands
+        self._luck, self._stamp, self._notice, self._turned, self._moved = luck, stamp, notice, turned, moved
+        self._retried_first = False
         self._wake = threading.Event()
 
     @property
@@ -71,28 +92,37 @@ class Destination:
 
     def _turn(self) -> float:
         """Do one piece of work and return how long there is none (seconds)."""
+        self._ask_overdue()
         now = self._stamp().unix
         first = self._store.jobs.next_due(self.name, now + self._horizon_s)
         if first == float("inf"):
             return _TURN_S
         if self._clock.trust() is ClockTrust.UNTRUSTED and self.peer.tls is not None:
             return _TURN_S
-        closed_s = self._closed_for(now)
+        closed_s = max(self._closed_for(now), self._outside_window_for())
         if closed_s > 0:
             return closed_s
         if first > now:
             return first - now
         if self._belief_state() is not DestinationState.UP and not self._probe():
             return 0.0
-        jobs = self._store.jobs.claim(self.name, self._batch, self._horizon_s, self._stamp())
-        if jobs:
-            self._send(jobs)
+        self._work()
         return 0.0
+
+    def _work(self) -> None:
+        self._retried_first = not self._retried_first
+        jobs = self._store.jobs.claim(
+            self.name, self.rules.batch, self._horizon_s, self._stamp(), retried_first=self._retried_first
+        )
+        for kind, same in groupby(sorted(jobs, key=lambda job: job.kind), key=lambda job: job.kind):
+            self._errands[kind].run(list(same), self._settle)
+        for exam_id in self._store.exams.close_delivered(self._stamp()) if jobs else ():
+            self._notice("exam", exam_id)
 
     @property
     def _horizon_s(self) -> float:
         # Nothing waits longer than this on purpose: a later time is a clock that jumped back.
-        return 2 * max(self._policy.longest_s, self._policy.suspended_probe_s, 300.0)
+        return 2 * max(self.rules.policy.longest_s, self.rules.policy.suspended_probe_s, 300.0)
 
     def _belief_state(self) -> DestinationState:
         belief = self._store.destinations.get(self.name)
@@ -102,7 +132,27 @@ class Destination:
         belief = self._store.destinations.get(self.name)
         if belief is None or belief.state is DestinationState.UP or belief.until > now + self._horizon_s:
             return 0.0
+        self._fail_over()
         return belief.until - now
+
+    def _outside_window_for(self) -> float:
+        return self.rules.window.closed_for(self._clock.now()) if self.rules.window else 0.0
+
+    def _fail_over(self) -> None:
+        standby = self.rules.standby
+        if standby is None:
+            return
+        belief = self._store.destinations.get(standby.destination)
+        if belief is not None and belief.state is not DestinationState.UP:
+            return
+        if self._store.desk.fail_over(self.name, standby, self._stamp()):
+            self._moved(standby.destination)
+
+    def _ask_overdue(self) -> None:
+        for job_id in self._store.commitments.overdue(self.name, _MOST_REQUESTS, self._stamp()):
+            job = self._store.jobs.get(job_id)
+            self._store.records.raise_alarm("P-06", self.name, job.words, self._stamp())
+            self._notice("exam", job.exam_id)
 
     # --- probing --------------------------------------------------------------------------------------------
 
@@ -112,90 +162,43 @@ class Destination:
 
     def _probe(self) -> bool:
         outcome = self.echo()
-        self._learn(outcome)
-        return outcome.sent
-
-    def _learn(self, outcome: Outcome) -> None:
         belief = self._store.destinations.get(self.name)
         failures = belief.failures if belief else 0
-        decision = decide(outcome, 0, failures, self._policy, self._luck())
-        self._believe(decision.belief, decision.belief_wait_s, outcome)
+        self._believe(decide(outcome, 0, failures, self.rules.policy, self._luck()), outcome)
+        return outcome.sent
 
-    def _believe(self, event: str, wait_s: float, outcome: Outcome) -> None:
+    def _believe(self, decision: Decision, outcome: Outcome) -> None:
         stamp = self._stamp()
-        words = "" if event == "answered" else outcome.words
-        code = "" if event == "answered" else outcome.code
-        self._store.destinations.learn(self.name, event, stamp.unix + wait_s, code, words, stamp)
+        answered = decision.belief == "answered"
+        words, code = ("", "") if answered else (outcome.words, outcome.code)
+        until = stamp.unix + decision.belief_wait_s
+        self._store.destinations.learn(self.name, decision.belief, until, code, words, stamp)
         self._notice("destination", self.name)
 
-    # --- sending --------------------------------------------------------------------------------------------
-
-    def _send(self, jobs: list[Job]) -> None:
-        waiting = {job.job_id: job for job in jobs}
-        self._steps("send:claimed")
-
-        def on_progress(value: dict[str, Any], _fds: list[int]) -> None:
-            self._turned()
-            if "outcome" in value and value.get("job") in waiting:
-                self._steps("send:answered")
-                self._settle(waiting.pop(value["job"]), outcome_from_wire(value["outcome"]))
-                self._steps("send:settled")
-            else:
-                self._steps("send:bytes")
-
-        try:
-            items = [self._item(job) for job in jobs]
-            size = sum(job.size for job in jobs)
-            limit = self.peer.response_timeout_s * (len(jobs) + 2) + size / _SLOWEST_BYTES_PER_S
-            idle_s = (
-                self.peer.connect_timeout_s
-                + self.peer.association_timeout_s
-                + self.peer.progress_timeout_s
-                + self.peer.response_timeout_s
-                + max(job.size for job in jobs) / 1_000_000
-            )
-            request = {"peer": asdict(self.peer), "items": items}
-            self._peers.call("store", request, deadline_s=limit, idle_s=idle_s, on_progress=on_progress)
-            failure: Exception = ChildError("The sender ended without an answer for every object.")
-        except (AgentError, KeyError, ValueError) as e:
-            failure = e
-        self._settle_rest(list(waiting.values()), failure)
-        for exam_id in self._store.exams.close_delivered(self._stamp()):
-            self._notice("exam", exam_id)
-
-    def _item(self, job: Job) -> dict[str, Any]:
-        return asdict(
-            StoreItem(
-                job_id=job.job_id,
-                path=str(self._spool.object_path(job.frame_id)),
-                sop_class_uid=job.sop_class_uid,
-                sop_instance_uid=job.sop_instance_uid,
-                transfer_syntax_uid=job.transfer_syntax_uid,
-                size=job.size,
-                sha256=job.sha256,
-            )
-        )
-
-    def _settle_rest(self, jobs: list[Job], failure: Exception) -> None:
-        """Settle what the child left without an outcome: the first may be what killed it, the others wait."""
-        for number, job in enumerate(jobs):
-            outcome = child_failed(failure)
-            if number == 0:
-                action, tries = Action.RETRY_INSTANCE, self._policy.poison_aborts
-                outcome = Outcome(**{**_fields(outcome), "action": action, "tries": tries})
-            self._settle(job, outcome)
+    # --- settling -------------------------------------------------------------------------------------------
 
     def _settle(self, job: Job, outcome: Outcome) -> None:
         belief = self._store.destinations.get(self.name)
         failures = belief.failures if belief else 0
-        decision = decide(outcome, job.instance_tries, failures, self._policy, self._luck())
-        stamp = self._stamp()
-        due = stamp.unix + decision.wait_s
-        self._store.jobs.settle(job.job_id, decision.event, outcome, due, stamp, counts=decision.counts)
+        decision = decide(outcome, job.instance_tries, failures, self.rules.policy, self._luck())
+        if not self._took_another_way(job, outcome):
+            stamp = self._stamp()
+            patience = self.rules.report_wait_s if job.kind == COMMIT and decision.event == "sent" else 0.0
+            due = stamp.unix + decision.wait_s + patience
+            self._store.jobs.settle(job, decision.event, outcome, due, stamp, counts=decision.counts)
         if decision.belief != "answered" or (belief and belief.state is not DestinationState.UP):
-            self._believe(decision.belief, decision.belief_wait_s, outcome)
+            self._believe(decision, outcome)
         self._notice("exam", job.exam_id)
 
-
-def _fields(outcome: Outcome) -> dict[str, Any]:
-    return {**outcome.to_wire(), "phase": outcome.phase, "action": outcome.action, "blame": outcome.blame}
+    def _took_another_way(self, job: Job, outcome: Outcome) -> bool:
+        """Have an object sent in another syntax, or a step created again, instead of holding the job."""
+        if outcome.action is not Action.FALL_BACK:
+            return False
+        if job.kind == STORE and outcome.accepted and not job.is_rendition:
+            self._store.renditions.choose(job, outcome.accepted[0], outcome, self._stamp())
+            return True
+        if job.kind == N_SET and job.instance_tries == 0:
+            self._store.jobs.settle(job, "later", outcome, self._stamp().unix, self._stamp(), counts=True)
+            self._store.steps.create_again(job.exam_id, self._stamp())
+            return True
+        return False

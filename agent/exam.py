@@ -31,7 +31,7 @@ from agent.lifecycle import ExamState
 from agent.model import Equipment, ExamKind, FrameRecord, IdentitySnapshot, Patient
 from agent.plain import from_plain
 from agent.spool import FRAME, Spool, Steps
-from agent.store import Exam, Store, StoredFrame
+from agent.store import Exam, NewStep, Store, StoredFrame
 from agent.store.transition import Stamp
 
 Notice = Callable[[str, str], None]
@@ -47,6 +47,9 @@ class ExamRules:
     confirmation: str
     undo_window_s: float
     minimum_free_bytes: int
+    release_by_picture: bool = False
+    tells_steps_to: str = ""
+    """Name of the queue of procedure steps; empty: nobody is told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,15 +198,24 @@ class Examinations:
             raise
         finally:
             os.close(payload_fd)
-        self._commit(record, size)
+        self._commit(exam, record, size)
 
-    def _commit(self, record: FrameRecord, size: int) -> None:
+    def _commit(self, exam: Exam, record: FrameRecord, size: int) -> None:
+        stamp = self._stamp("")
+        by_itself = self._rules.release_by_picture and exam.kind is not ExamKind.EMERGENCY
+        due = stamp.unix + self._rules.undo_window_s if by_itself else None
         try:
-            self._store.frames.commit(record, size, self._stamp(""))
+            self._store.frames.commit(record, size, stamp, step=self._new_step(record), release_due=due)
         except ExamClosed:
             self._spool.remove(self._frame_path(record.frame_id))
             raise
         self._steps("capture:committed")
+
+    def _new_step(self, record: FrameRecord) -> NewStep | None:
+        if not self._rules.tells_steps_to or record.instance_number > 1:
+            return None
+        uid = self._uids()
+        return NewStep(step_uid=uid, step_id=uid[-16:], destination=self._rules.tells_steps_to)
 
     def _frame_path(self, frame_id: str) -> Path:
         return self._spool.frames / f"{frame_id}{FRAME}"
@@ -260,9 +272,12 @@ class Examinations:
         self._notice("exam", exam_id)
         return exam
 
-    def apply(self, exam_id: str, event: str, who: str, reason: str = "") -> Exam:
-        """`undo`, `release` (of a held exam), `hold` or `discard` an exam; durable on return."""
-        exam = self._store.exams.apply(exam_id, event, self._stamp(who), reason=reason)
+    def apply(self, exam_id: str, event: str, who: str, reason: str = "", code: str = "") -> Exam:
+        """`undo`, `release` (of a held exam), `hold` or `discard` an exam; durable on return.
+
+        `code` (PS3.16 CID 9300) is why a discarded exam's procedure step is discontinued.
+        """
+        exam = self._store.exams.apply(exam_id, event, self._stamp(who), reason=reason, code=code)
         self._notice("exam", exam_id)
         return exam
 

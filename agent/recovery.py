@@ -29,8 +29,8 @@ class BootReport:
     adopted: list[str] = field(default_factory=list)
     set_aside: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
-    unrecorded_objects: int = 0
     leases_returned: int = 0
+    purged_removed: int = 0
 
 
 class BootScan:
@@ -44,6 +44,7 @@ class BootScan:
         """Bring files and rows together and return what was found; idempotent, so a crash repeats it."""
         self.report.leases_returned = self._store.jobs.release_leases(self._stamp)
         self._remove_unfinished()
+        self._remove_purged()
         self._frames()
         self._objects()
         return self.report
@@ -52,6 +53,12 @@ class BootScan:
         for name in self._spool.sizes(self._spool.incoming, PART):
             self._spool.remove(self._spool.incoming / f"{name}{PART}")  # nobody was told "captured"
             self.report.unfinished_removed += 1
+
+    def _remove_purged(self) -> None:
+        for name in self._store.retention.purged(set(self._spool.sizes(self._spool.frames, FRAME))):
+            for path in self._spool.files_of(name):
+                self._spool.remove(path)
+            self.report.purged_removed += 1
 
     def _frames(self) -> None:
         known = self._store.frames.files()
@@ -87,12 +94,9 @@ class BootScan:
         self.report.adopted.append(name)
 
     def _objects(self) -> None:
+        """Miss no recorded object. One without a row was built whole: building proves it and records it."""
         known = self._store.frames.objects()
         found = self._spool.sizes(self._spool.objects, OBJECT)
-        for name in found.keys() - known.keys():
-            # Built but not recorded: never queued, so never sent; it is built again from the same frame.
-            self._spool.remove(self._spool.objects / f"{name}{OBJECT}")
-            self.report.unrecorded_objects += 1
         for name, size in known.items():
             if found.get(name) != size and name not in self.report.missing:
                 self._alarm(name, "A built object is missing or has another size.")

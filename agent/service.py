@@ -24,9 +24,10 @@ from agent.devices import Devices
 from agent.errors import BadRequest, NotFound
 from agent.exam import Examinations, Press
 from agent.lifecycle import DestinationState, FrameState, JobState
-from agent.model import Patient, PeerAddress
+from agent.model import Patient, PeerAddress, Route
 from agent.spool import Spool
 from agent.store import Exam, Job, Store, StoredFrame
+from agent.store.jobs import STORE
 from agent.view import (
     AlarmView,
     DestinationView,
@@ -70,10 +71,13 @@ class Service:
         building: Building,
         destinations: dict[str, Destination],
         changes: Changes,
+        *,
+        routes: Callable[[str], Route | None],
     ) -> None:
         self._facts, self._store, self._spool, self._clock = facts, store, spool, clock
         self._devices, self._worklist, self._exams = devices, worklist, exams
         self._building, self._destinations = building, destinations
+        self._routes = routes
         self.changes = changes
         self.page = ""
 
@@ -250,8 +254,11 @@ class Service:
         press = Press(trigger_id=trigger_id, pressed_ns=pressed_ns or int(self._clock.monotonic() * 1e9))
         return _frame(self._exams.capture(source, press, exam_id=exam_id))
 
-    def exam_event(self, exam_id: str, event: str, who: str, reason: str = "") -> ExamView:
-        """`finish`, `undo`, `release`, `hold`, `discard` or `resume` an exam; durable on return."""
+    def exam_event(self, exam_id: str, event: str, who: str, reason: str = "", code: str = "") -> ExamView:
+        """`finish`, `undo`, `release`, `hold`, `discard` or `resume` an exam; durable on return.
+
+        `code` (PS3.16 CID 9300, as 110514 for a wrong worklist entry) is told to the RIS about a discarded exam.
+        """
         if event == "finish":
             exam = self._exams.finish(exam_id, who)
         elif event == "resume":
@@ -259,7 +266,7 @@ class Service:
         elif event in ("undo", "release", "hold", "discard"):
             if event == "discard" and not reason.strip():
                 raise BadRequest("Discarding an exam needs a reason.")
-            exam = self._exams.apply(exam_id, event, who, reason)
+            exam = self._exams.apply(exam_id, event, who, reason, code)
         else:
             raise NotFound("There is no such act.")
         self._building.wake()
@@ -275,10 +282,22 @@ class Service:
         """`retry now`, `hold` or `discard` one job; durable on return."""
         if event == "discard" and not reason.strip():
             raise BadRequest("Discarding a job needs a reason.")
-        self._store.jobs.apply(job_id, event, self._stamp(who), reason=reason)
+        self._store.desk.apply(job_id, event, self._stamp(who), reason=reason)
+        return self._changed_job(job_id)
+
+    def redirect(self, job_id: int, destination: str, who: str, reason: str) -> JobView:
+        """Send one object to another destination than planned; durable on return."""
+        target = self._routes(destination)
+        if target is None:
+            raise NotFound("There is no destination of that name.")
+        self._store.desk.redirect(job_id, target, self._stamp(who), reason=reason)
+        return self._changed_job(job_id)
+
+    def _changed_job(self, job_id: int) -> JobView:
         job = self._store.jobs.get(job_id)
-        self._destinations[job.destination].wake()
-        number = self._store.frames.get(job.frame_id).record.instance_number
+        if job.destination in self._destinations:
+            self._destinations[job.destination].wake()
+        number = self._store.frames.get(job.frame_id).record.instance_number if job.frame_id else 0
         return self._job(job, self._store.exams.get(job.exam_id), number)
 
     def echo(self, destination: str) -> EchoView:
@@ -335,7 +354,7 @@ class Service:
 
     def _exam(self, exam: Exam, *, with_frames: bool) -> ExamView:
         frames = self._store.frames.of_exam(exam.exam_id)
-        sent = _sent(self._store.jobs.of_exam(exam.exam_id))
+        jobs = [job for job in self._store.jobs.of_exam(exam.exam_id) if job.kind == STORE]
         now = self._clock.now().timestamp()
         step = exam.snapshot.steps[0] if exam.snapshot.steps else None
         return ExamView(
@@ -356,8 +375,8 @@ class Service:
             finished_at=exam.finished_at,
             undo_left_s=max(0.0, exam.release_due - now) if exam.release_due is not None else None,
             captured=exam.captured,
-            sent=len(sent),
-            confirmed=0,
+            sent=len(_all_in([job for job in jobs if job.required], (JobState.DONE, JobState.CONFIRMED))),
+            confirmed=len(_all_in([job for job in jobs if job.commits], (JobState.CONFIRMED,))),
             held=sum(frame.state is FrameState.HELD for frame in frames),
             frames=tuple(_frame(frame) for frame in frames) if with_frames else (),
         )
@@ -366,8 +385,10 @@ class Service:
         waits = job.state is JobState.PENDING
         return JobView(
             job_id=job.job_id,
+            kind=job.kind,
             destination=job.destination,
             state=_JOB_WORDS[job.state],
+            waits_for=job.waits_for,
             code=job.code,
             words=job.words,
             attempts=job.attempts,
@@ -383,8 +404,10 @@ class Service:
 
 _JOB_WORDS = {
     JobState.PENDING: "waiting",
+    JobState.WAITING: "waiting",
     JobState.RUNNING: "sending",
     JobState.DONE: "sent",
+    JobState.CONFIRMED: "confirmed",
     JobState.HELD: "held",
     JobState.DISCARDED: "discarded",
 }
@@ -417,9 +440,9 @@ class Changes:
             return self._number
 
 
-def _sent(jobs: list[Job]) -> set[str]:
-    left = {job.frame_id for job in jobs if job.state is not JobState.DONE}
-    return {job.frame_id for job in jobs} - left
+def _all_in(jobs: list[Job], states: tuple[JobState, ...]) -> set[str]:
+    """Return the frames all of whose `jobs` are in one of `states`."""
+    return {job.frame_id for job in jobs} - {job.frame_id for job in jobs if job.state not in states}
 
 
 def _patient(patient: Patient) -> PatientView:

@@ -57,12 +57,12 @@ class Spool:
 
     def __init__(self, root: Path, *, steps: Steps = lambda _step: None) -> None:
         self._steps = steps
-        self.incoming, self.frames, self.objects, self.aside = (
-            root / name for name in ("incoming", "frames", "objects", "aside")
+        self.incoming, self.frames, self.objects, self.renditions, self.aside = (
+            root / name for name in ("incoming", "frames", "objects", "renditions", "aside")
         )
         self._ballast = root / "ballast"
         with _storage_errors():
-            for folder in (self.incoming, self.frames, self.objects, self.aside):
+            for folder in (self.incoming, self.frames, self.objects, self.renditions, self.aside):
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def write_frame(self, frame_id: str, header: bytes, payload_fd: int, payload_size: int) -> int:
@@ -101,6 +101,16 @@ class Spool:
             fsync_file(fd)
             self._publish(self.incoming / f"{frame_id}{PART}", self.objects / f"{frame_id}{OBJECT}", "build")
 
+    def finish_rendition(self, frame_id: str, transfer_syntax_uid: str, fd: int) -> None:
+        """Make a written rendition durable under its final name."""
+        final = self.rendition_path(frame_id, transfer_syntax_uid)
+        with _storage_errors():
+            if not final.parent.exists():
+                final.parent.mkdir(mode=0o700)
+                fsync_folder(self.renditions)
+            fsync_file(fd)
+            self._publish(self.incoming / f"{frame_id}{PART}", final, "rendition")
+
     def _publish(self, part: Path, final: Path, step: str) -> None:
         rename(part, final)
         self._steps(f"{step}:renamed")
@@ -114,6 +124,21 @@ class Spool:
     def open_object(self, frame_id: str) -> int:
         """Return a read-only descriptor of an object file; raises `SpoolDamaged` when it is not there."""
         return self._open(self.object_path(frame_id))
+
+    def has_object(self, frame_id: str) -> bool:
+        """Return whether a whole object file of that frame is there, recorded or not."""
+        return self.object_path(frame_id).exists()
+
+    def rendition_path(self, frame_id: str, transfer_syntax_uid: str) -> Path:
+        """Return where the object of a frame is in another transfer syntax."""
+        if not re.fullmatch(r"[0-9.]{1,64}", transfer_syntax_uid) or ".." in transfer_syntax_uid:
+            raise StorageError("A folder name must be a UID.")
+        return self._path(self.renditions / transfer_syntax_uid, frame_id, OBJECT)
+
+    def files_of(self, frame_id: str) -> list[Path]:
+        """Return every file of one frame: as captured, its object and its renditions."""
+        known = [self._path(self.frames, frame_id, FRAME), self.object_path(frame_id)]
+        return [f for f in (*known, *self.renditions.glob(f"*/{frame_id}{OBJECT}")) if f.exists()]
 
     def object_path(self, frame_id: str) -> Path:
         """Return where the object of a frame is, for the peer child."""

@@ -19,15 +19,16 @@ from pathlib import Path
 from agent.assembly import Ground, House
 from agent.config.load import load
 from agent.config.schema import Configuration
-from agent.errors import AgentError, AnotherWriter, StorageError
+from agent.errors import AgentError, AnotherWriter, DatabaseDamaged, StorageError
 from agent.host import SystemClock, boot_id, kill_steps
 from agent.launcher import ExecLauncher
 from agent.ops import journal, manager
 from agent.ops.progress import Progress
 from agent.peers import Peers
+from agent.rebuild import Rebuild, set_aside
 from agent.recovery import BootReport, BootScan, lock_data_folder
 from agent.service import Service
-from agent.spool import Spool
+from agent.spool import FRAME, Spool
 from agent.store import Store
 from agent.store.transition import Stamp
 
@@ -58,8 +59,7 @@ class Supervisor:
         self._stop = stop or self._stop
         lock_fd = lock_data_folder(self._root, AnotherWriter)
         try:
-            self._migrate()
-            store = Store(self._root / DATABASE, on_broken=self._broken)
+            store = self._open_store()
             try:
                 self._run_with(store)
             finally:
@@ -68,12 +68,32 @@ class Supervisor:
             os.close(lock_fd)
         return self._status
 
+    def _open_store(self) -> Store:
+        """Open the database; a damaged or missing one is built anew from the files of the pictures."""
+        path = self._root / DATABASE
+        lost = not path.exists() and any((self._root / "spool" / "frames").glob(f"*{FRAME}"))
+        try:
+            self._migrate()
+            store = Store(path, on_broken=self._broken)
+        except DatabaseDamaged as e:
+            lost = True
+            journal.say(logging.CRITICAL, "the database is damaged; building it anew", code=e.code)
+            set_aside(path, self._run_id)
+            self._migrate()
+            store = Store(path, on_broken=self._broken)
+        if lost:
+            rebuilt = Rebuild(store, Spool(self._root / "spool"), self.stamp()).run()
+            journal.say(logging.CRITICAL, "database rebuilt", exams=rebuilt.exams, pictures=rebuilt.frames)
+        return store
+
     def _migrate(self) -> None:
         argv = [sys.executable, "-P", "-m", "agent.store.migrations", str(self._root / DATABASE)]
         try:
             done = subprocess.run(argv, check=False, timeout=_MIGRATE_TIMEOUT_S, stdin=subprocess.DEVNULL)
         except subprocess.TimeoutExpired as e:
             raise StorageError("The database could not be brought up to date in time.") from e
+        if done.returncode == 4:
+            raise DatabaseDamaged
         if done.returncode not in (0, 3):  # 3: newer schema, refused in words when the store opens
             raise StorageError("The database could not be brought up to date.")
 

@@ -56,11 +56,15 @@ class WorklistView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobView:
-    """One object for one destination."""
+    """One piece of work for one destination."""
 
     job_id: int
+    kind: str
+    """`store`, `n-create`, `n-set` or `commit`; only `store` has a picture."""
     destination: str
     state: str
+    waits_for: str
+    """What comes first (`rendition`, `n-create`); empty: nothing but its time."""
     code: str
     words: str
     attempts: int

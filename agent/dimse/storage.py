@@ -59,7 +59,7 @@ def store(
     while waiting:
         pairs = _pairs(waiting)
         try:
-            association = request(peer, pairs, tick=tick)
+            association = request(peer, [*pairs, *_alternatives(waiting, pairs)], tick=tick)
         except PeerFailure as e:
             _report_all(waiting, e.outcome(), report)
             return
@@ -78,6 +78,12 @@ def _ignore(_count: int) -> None:
 def _pairs(items: Sequence[StoreItem]) -> list[Pair]:
     """Return the presentation contexts of a batch: one for each pair, at most 128 (PS3.8 9.3.2.2)."""
     return list(dict.fromkeys(_pair(i) for i in items))[:MAXIMUM_CONTEXTS]
+
+
+def _alternatives(items: Sequence[StoreItem], pairs: Sequence[Pair]) -> list[Pair]:
+    """Return contexts for the other syntaxes of the same instances, as many as there is room for (PS3.4 B.3)."""
+    others = dict.fromkeys((i.sop_class_uid, syntax) for i in items if _pair(i) in pairs for syntax in i.fallbacks)
+    return [p for p in others if p not in pairs][: MAXIMUM_CONTEXTS - len(pairs)]
 
 
 def _pair(item: StoreItem) -> Pair:
@@ -123,7 +129,8 @@ class Sender:
         """Send one item and return what came of it; raises `Ended` when the association ended with it."""
         context_id = self._association.accepted.get(_pair(item))
         if context_id is None:
-            return context_outcome(self._association.results.get(_pair(item)))
+            refused = context_outcome(self._association.results.get(_pair(item)))
+            return replace(refused, accepted=self._accepted(item))
         started = self._association.transport.sent
         try:
             with _opened(item) as (fd, meta):
@@ -135,6 +142,9 @@ class Sender:
             self._association.abort()
             raise Ended(outcome, None) from e
         return self._answer(item)
+
+    def _accepted(self, item: StoreItem) -> tuple[str, ...]:
+        return tuple(s for s in item.fallbacks if (item.sop_class_uid, s) in self._association.accepted)
 
     def release(self) -> None:
         """Release; what was stored stays stored, whatever the peer answers now."""

@@ -6,7 +6,7 @@ and Verification load only the standard library, so they must not share an impor
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from time import monotonic
 from typing import Any
@@ -47,11 +47,12 @@ def store(request: dict[str, Any], fds: list[int], reply: Reply) -> Answer:  # n
     Progress: `{"job": id, "outcome": {…}}` once for each item, `{"bytes": n}` at most once a second.
     """
     from agent import model
-    from agent.dimse import storage
+    from agent.dimse import pace, storage
 
-    told = Told(reply)
+    peer = model.peer_from_plain(request["peer"])
+    told = Told(reply, pace.Pace(peer.maximum_bytes_per_s, reply.beat).sent)
     storage.store(
-        model.peer_from_plain(request["peer"]),
+        peer,
         [model.store_item_from_plain(i) for i in request["items"]],
         lambda job, outcome: reply.progress({"job": job, "outcome": outcome.to_wire()}),
         tick=reply.beat,
@@ -63,8 +64,8 @@ def store(request: dict[str, Any], fds: list[int], reply: Reply) -> Answer:  # n
 class Told:
     """How many bytes were sent, told to the core at most once a second, over all associations."""
 
-    def __init__(self, reply: Reply) -> None:
-        self._reply = reply
+    def __init__(self, reply: Reply, total: Callable[[int], None]) -> None:
+        self._reply, self._total = reply, total
         self._at = monotonic()
         self._last = self._before = 0
 
@@ -73,6 +74,7 @@ class Told:
         if count < self._last:
             self._before += self._last
         self._last = count
+        self._total(self._before + count)
         if monotonic() - self._at >= BYTES_EVERY_S:
             self._at = monotonic()
             self._reply.progress({"bytes": self._before + count})

@@ -1,0 +1,91 @@
+"""A new database from the files of the pictures, when the old one is lost or damaged (promises P1, P2).
+
+A frame file says whose picture it is and proves it. What it cannot say is whether the picture was sent, deleted or
+discarded: every exam and every picture comes back held, and a person decides. Sent again it is the same object under
+the same UID, which an archive takes as the one it has (promise P3).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agent.errors import AgentError, SpoolDamaged
+from agent.frame_file import FrameHeader, decode_header
+from agent.spool import FRAME, Spool
+from agent.store import Store
+from agent.store.transition import Stamp
+
+REBUILT = "found when the database was rebuilt"
+CODE = "D-05"
+
+
+@dataclass(slots=True, kw_only=True)
+class RebuildReport:
+    """What came back."""
+
+    exams: int = 0
+    frames: int = 0
+    set_aside: int = 0
+
+
+class Rebuild:
+    """One rebuild; run once on an empty database, before anybody else touches store or spool."""
+
+    def __init__(self, store: Store, spool: Spool, stamp: Stamp) -> None:
+        self._store, self._spool, self._stamp = store, spool, stamp
+        self.report = RebuildReport()
+
+    def run(self) -> RebuildReport:
+        """Bring back exams and pictures, all held; idempotent, so a crash repeats it. One alarm tells a person."""
+        headers = [h for name in self._spool.sizes(self._spool.frames, FRAME) if (h := self._header(name)) is not None]
+        for header in sorted(headers, key=lambda h: (h.record.exam_id, h.record.instance_number)):
+            self._bring_back(header)
+        words = f"The database was lost and rebuilt: {self.report.frames} pictures are held for a person."
+        self._store.records.raise_alarm(CODE, "database", words, self._stamp)
+        return self.report
+
+    def _header(self, name: str) -> FrameHeader | None:
+        path = self._spool.frames / f"{name}{FRAME}"
+        try:
+            with path.open("rb") as f:
+                header = decode_header(f.read)
+            if header.record.frame_id != name:
+                raise SpoolDamaged
+        except (OSError, AgentError):
+            self._spool.set_aside(path)
+            self.report.set_aside += 1
+            return None
+        return header
+
+    def _bring_back(self, header: FrameHeader) -> None:
+        size = header.payload_offset + header.record.payload_size
+        try:
+            told = _told(header)
+            new = self._store.exams.bring_back(header.record, header.snapshot, header.equipment, told, self._stamp)
+            self.report.exams += new
+            self._store.frames.adopt(header.record, size, REBUILT, self._stamp)
+            self.report.frames += 1
+        except AgentError:
+            self._spool.set_aside(self._spool.frames / f"{header.record.frame_id}{FRAME}")
+            self.report.set_aside += 1
+
+
+def _told(header: FrameHeader) -> dict[str, Any]:
+    """Return what the file says of its exam beyond patient and equipment."""
+    extra = header.extra
+    return {
+        "opened_at": str(extra.get("opened_at", header.record.acquired_at)),
+        "series_number": int(extra.get("series_number", 1)),
+        "reason": REBUILT,
+    }
+
+
+def set_aside(database: Path, run_id: str) -> Path:
+    """Rename a damaged database, with its log, and return its new name; nothing is ever deleted."""
+    for suffix in ("-wal", "-shm", ""):
+        part = database.with_name(database.name + suffix)
+        if part.exists():
+            part.rename(database.with_name(f"{database.name}.damaged-{run_id}{suffix}"))
+    return database.with_name(f"{database.name}.damaged-{run_id}")
