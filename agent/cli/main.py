@@ -320,6 +320,16 @@ def queue_why(client: Client, job_id: int) -> tuple[Any, str]:
     return tries, show.table(("AT", "PHASE", "ACTION", "CODE", "WORDS", "BLAME", "COMMENT"), rows)
 
 
+@client_command(queue, "redirect")
+@click.argument("job_id", type=int)
+@click.argument("destination")
+@click.option("--reason", default="")
+def queue_redirect(client: Client, job_id: int, destination: str, reason: str) -> tuple[Any, str]:
+    """Send one object to another destination than planned."""
+    view = client.post(f"/jobs/{job_id}/redirect", {"destination": destination, "reason": reason})
+    return view, show.queue([view])
+
+
 def _job_act(event: str, sentence: str) -> None:
     @client_command(queue, event)
     @click.argument("job_id", type=int)

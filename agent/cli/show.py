@@ -72,6 +72,9 @@ def worklist(view: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+_WHAT = {"n-create": "step begun", "n-set": "step ended", "commit": "commitment"}
+
+
 def queue(jobs: list[dict[str, Any]]) -> str:
     """Return the queue: where each object is, and why."""
     if not jobs:
@@ -80,7 +83,7 @@ def queue(jobs: list[dict[str, Any]]) -> str:
         (
             job["job_id"],
             person(job["patient"]),
-            f"№ {job['number']}",
+            _WHAT.get(job["kind"], f"picture {job['number']}"),
             job["destination"],
             {"waiting": "stored here, waits", "held": "stored here, HELD"}.get(job["state"], job["state"]),
             job["attempts"],
@@ -89,7 +92,7 @@ def queue(jobs: list[dict[str, Any]]) -> str:
         )
         for job in jobs
     ]
-    return table(("JOB", "PATIENT", "PICTURE", "TO", "STATE", "TRIES", "NEXT", "REASON"), rows)
+    return table(("JOB", "PATIENT", "WHAT", "TO", "STATE", "TRIES", "NEXT", "REASON"), rows)
 
 
 def exams(views: list[dict[str, Any]]) -> str:

@@ -104,6 +104,7 @@ class Interface:
             self._post("/sources/{name}/capture", self._capture),
             self._post("/sources/{name}/fault", self._fault),
             self._post("/frames/{frame_id}/accept", lambda r, _b: s.accept_frame(r.path_params["frame_id"], self._who)),
+            self._post("/jobs/{job_id:int}/redirect", self._redirect),
             self._post("/jobs/{job_id:int}/{event}", self._job_event),
             self._post("/destinations/{name}/echo", lambda r, _b: s.echo(r.path_params["name"])),
         ]
@@ -144,7 +145,8 @@ class Interface:
 
     def _exam_event(self, request: Request, body: dict[str, Any]) -> Any:
         event = request.path_params["event"]
-        return self._service.exam_event(request.path_params["exam_id"], event, self._who, text(body, "reason"))
+        reason, code = text(body, "reason"), text(body, "code")
+        return self._service.exam_event(request.path_params["exam_id"], event, self._who, reason, code)
 
     def _capture(self, request: Request, body: dict[str, Any]) -> Any:
         pressed = body.get("pressed_ns")
@@ -156,6 +158,10 @@ class Interface:
     def _fault(self, request: Request, body: dict[str, Any]) -> Any:
         self._service.inject(request.path_params["name"], text(body, "fault"))
         return {}
+
+    def _redirect(self, request: Request, body: dict[str, Any]) -> Any:
+        target, reason = text(body, "destination"), text(body, "reason")
+        return self._service.redirect(request.path_params["job_id"], target, self._who, reason)
 
     def _job_event(self, request: Request, body: dict[str, Any]) -> Any:
         events = {"retry": "retry now", "hold": "hold", "discard": "discard"}

@@ -14,6 +14,7 @@ import struct
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Self
 
 Act = Callable[["Talk"], None]
@@ -113,6 +114,10 @@ class Peer:
     connections: int = 0
     releases: int = 0
     proposals: list[list[tuple[str, list[str]]]] = field(default_factory=list)
+    began: list[float] = field(default_factory=list)
+    """When each association was requested (monotonic seconds)."""
+    asked: list[tuple[float, int, str]] = field(default_factory=list)
+    """Every request that was answered: when, its command field, its SOP Instance UID (empty: none)."""
     errors: list[BaseException] = field(default_factory=list)
     stopping: threading.Event = field(default_factory=threading.Event)
 
@@ -167,6 +172,11 @@ class Talk:
         self.contexts: dict[int, str] = {}
         self.command: dict[int, bytes] = {}
 
+    @property
+    def instance(self) -> str:
+        """SOP Instance UID of the request at hand; empty: it names none."""
+        return self.command.get(0x1000, b"").rstrip(b"\0").decode()
+
     def send(self, data: bytes) -> None:
         self.sock.sendall(data)
 
@@ -215,6 +225,7 @@ class Talk:
                 proposals.append((value[0], abstract, transfer))
         self.proposals = proposals
         self.peer.proposals.append([(a, t) for _, a, t in proposals])
+        self.peer.began.append(monotonic())
         self.act("associate", accept())
 
     def accept(self, maximum: int, results: Mapping[str, int]) -> None:
@@ -249,7 +260,7 @@ class Talk:
             self.first = False
             self.act("data", lambda talk: None)
         if control & 2:
-            self.peer.received.append(self.command[0x1000].rstrip(b"\0").decode())
+            self.peer.received.append(self.instance)
             self.act("response", status(0))
 
     def respond(
@@ -263,6 +274,7 @@ class Talk:
         field: int | None = None,
     ) -> None:
         asked = int.from_bytes(self.command[0x100], "little")
+        self.peer.asked.append((monotonic(), asked, self.instance))
         mine = int.from_bytes(self.command[0x110], "little")
         answer = {
             0x0002: self.command[0x0002],

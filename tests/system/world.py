@@ -158,6 +158,18 @@ class Box:
         body = {"source": source, "key": entry["key"], "digest": entry["digest"]}
         return self.post("/exams", body)
 
+    def emergency(self, pictures: int, source: str = "us1") -> list[str]:
+        """Take pictures for an unknown patient, have them sent as they are, and return their SOP Instance UIDs."""
+        exam = self.post("/exams", {"source": source, "kind": "emergency"})
+        uids = [self.capture(f"{exam['exam_id']}-{n}")["sop_instance_uid"] for n in range(pictures)]
+        self.post(f"/exams/{exam['exam_id']}/finish")
+        self.post(f"/exams/{exam['exam_id']}/release")
+        return uids
+
+    def job(self, sop_instance_uid: str) -> Json | None:
+        """Return the store job of one object, once it is queued."""
+        return next((j for j in self.jobs() if j["sop_instance_uid"] == sop_instance_uid), None)
+
     def capture(self, trigger_id: str, source: str = "us1") -> Json:
         return self.post(f"/sources/{source}/capture", {"trigger_id": trigger_id})
 
@@ -199,6 +211,36 @@ def box_in(folder: Path, toml: str, **start: Any) -> Iterator[Box]:
         yield box
     finally:
         box.stop()
+
+
+def toml_for_peer(port: int, **delivery: float) -> str:
+    """Return the configuration of a box without a worklist whose one destination is a plain peer on this machine."""
+    waits = "".join(f"{key} = {value}\n" for key, value in delivery.items())
+    return f"""
+[box]
+name = "Test"
+ae_title = "AGENT"
+data_dir = "data"
+clock = "host"
+[web]
+port = 0
+[exam]
+undo_window_s = 0
+[[source]]
+name = "us1"
+driver = "simulator"
+[source.object]
+modality = "US"
+[[destination]]
+name = "archive"
+host = "127.0.0.1"
+port = {port}
+called_ae_title = "ARCHIVE"
+tls = false
+allow_plaintext = true
+[delivery]
+minimum_free_mb = 50
+{waits}"""
 
 
 def toml_for(sandbox: Sandbox, *, undo_window_s: int = 0) -> str:

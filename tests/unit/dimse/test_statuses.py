@@ -29,7 +29,7 @@ STORE = [
     *[(s, HOLD, 0) for s in (0x0117, 0x0106, 0x0115, 0x0120, 0x0121, 0x0212)],
     (0x0122, FALL_BACK, 0),
     (0x0124, SUSPEND, 0),
-    *[(s, AGAIN, 1) for s in (0x0210, 0x0211)],
+    *[(s, AGAIN, 2) for s in (0x0210, 0x0211)],
 ]
 
 
