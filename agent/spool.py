@@ -192,10 +192,12 @@ class Spool:
             finally:
                 os.close(fd)
 
-    def drop_ballast(self) -> None:
-        """Give the reserve up."""
+    def drop_ballast(self) -> bool:
+        """Give the reserve up; False: it was given up before."""
+        held = self._ballast.exists()
         with _storage_errors():
             self._ballast.unlink(missing_ok=True)
+        return held
 
     @staticmethod
     def _path(folder: Path, name: str, suffix: str) -> Path:

@@ -70,19 +70,19 @@ class Supervisor:
 
     def _open_store(self) -> Store:
         """Open the database; a damaged or missing one is built anew from the files of the pictures."""
-        path = self._root / DATABASE
+        path, spool = self._root / DATABASE, Spool(self._root / "spool")
         lost = not path.exists() and any((self._root / "spool" / "frames").glob(f"*{FRAME}"))
         try:
             self._migrate()
-            store = Store(path, on_broken=self._broken)
+            store = Store(path, on_broken=self._broken, make_room=spool.drop_ballast)
         except DatabaseDamaged as e:
             lost = True
             journal.say(logging.CRITICAL, "the database is damaged; building it anew", code=e.code)
             set_aside(path, self._run_id)
             self._migrate()
-            store = Store(path, on_broken=self._broken)
+            store = Store(path, on_broken=self._broken, make_room=spool.drop_ballast)
         if lost:
-            rebuilt = Rebuild(store, Spool(self._root / "spool"), self.stamp()).run()
+            rebuilt = Rebuild(store, spool, self.stamp()).run()
             journal.say(logging.CRITICAL, "database rebuilt", exams=rebuilt.exams, pictures=rebuilt.frames)
         return store
 

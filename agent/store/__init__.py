@@ -26,10 +26,17 @@ __all__ = [
 
 
 class Store:
-    """The database of one box, by noun. `on_broken` is called when the disk no longer keeps its word."""
+    """The database of one box, by noun. `on_broken` is called when the disk no longer keeps its word, `make_room` when
+    it is full: True says that something was given up and the write is worth another try."""
 
-    def __init__(self, path: Path, *, on_broken: Callable[[AgentError], None] = lambda _error: None) -> None:
-        self._database = Database(path, on_broken=on_broken)
+    def __init__(
+        self,
+        path: Path,
+        *,
+        on_broken: Callable[[AgentError], None] = lambda _error: None,
+        make_room: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._database = Database(path, on_broken=on_broken, make_room=make_room)
         self.exams = Exams(self._database)
         self.frames = Frames(self._database)
         self.jobs = Jobs(self._database)

@@ -74,9 +74,15 @@ def _assert_version(connection: Connection) -> None:
 class Database:
     """Runs units of work: `write` on the writer's thread in one transaction, `read` on the caller's."""
 
-    def __init__(self, path: Path, *, on_broken: Callable[[AgentError], None] = lambda _error: None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        on_broken: Callable[[AgentError], None] = lambda _error: None,
+        make_room: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._path = path
-        self._on_broken = on_broken
+        self._on_broken, self._make_room = on_broken, make_room
         self._work: queue.SimpleQueue[tuple[Callable[[Connection], Any], Future[Any]] | None] = queue.SimpleQueue()
         self._readers = threading.local()
         self._all_readers: list[Connection] = []
@@ -108,11 +114,20 @@ class Database:
         while (item := self._work.get()) is not None:
             work, future = item
             try:
-                result = self._transaction(work)
+                result = self._with_room(work)
             except BaseException as e:  # noqa: BLE001 - the caller's thread raises it
                 future.set_exception(e)
             else:
                 future.set_result(result)
+
+    def _with_room(self, work: Callable[[Connection], T]) -> T:
+        """Run `work`; on a full disk once more, if the reserve could be given up for it."""
+        try:
+            return self._transaction(work)
+        except DiskFull:
+            if not self._make_room():
+                raise
+            return self._transaction(work)
 
     def _transaction(self, work: Callable[[Connection], T]) -> T:
         writer = self._writer

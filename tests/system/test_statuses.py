@@ -7,7 +7,6 @@ nothing of the agent's own tables is used.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from time import monotonic
 
 import pytest
