@@ -163,7 +163,7 @@ class House:
                 peer,
                 self._g.store,
                 self._g.peers,
-                linger_s=d.commitment_linger_s,
+                linger_s=0.0 if self._c.listener else d.commitment_linger_s,
                 uids=new_uid,
                 stamp=self._now,
                 reported=self.reports.received,

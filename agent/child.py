@@ -22,6 +22,8 @@ from drivers.wire import Channel, WireBroken, WireClosed
 
 Message = dict[str, Any]
 Answer = tuple[Message, list[int]]
+Progress = Callable[[Message, list[int]], Message | None]
+"""Takes a part of an answer (the descriptors are the receiver's to close); returns an answer for one who asked."""
 
 SOURCE = ChildKind(
     name="source",
@@ -102,13 +104,13 @@ class Child:
         *,
         deadline_s: float,
         idle_s: float | None = None,
-        on_progress: Callable[[Message, list[int]], None] | None = None,
+        on_progress: Progress | None = None,
     ) -> Answer:
         """Send one request and return its answer with descriptors that the caller closes.
 
-        `on_progress` runs in the caller's thread. After `deadline_s`, or `idle_s` without progress, the child
-        is killed and `ChildTimeout` raised. A `failed` answer is raised as the error it names; a child that
-        ends first raises `ChildDied` or `ChildOverMemory`.
+        `on_progress` runs in the caller's thread; what it returns is the answer to a child that asked. After
+        `deadline_s`, or `idle_s` without progress, the child is killed and `ChildTimeout` raised. A `failed` answer
+        is raised as the error it names; a child that ends first raises `ChildDied` or `ChildOverMemory`.
         """
         number = next(self._ids)
         inbox: queue.SimpleQueue[tuple[str, Any, list[int]]] = queue.SimpleQueue()
@@ -118,7 +120,7 @@ class Child:
             self._waiting[number] = inbox
         try:
             self._send({"id": number, "do": do, **(params or {})}, fds)
-            return self._await(inbox, monotonic() + deadline_s, idle_s, on_progress)
+            return self._await(number, inbox, monotonic() + deadline_s, idle_s, on_progress)
         finally:
             with self._lock:
                 self._waiting.pop(number, None)
@@ -131,10 +133,11 @@ class Child:
 
     def _await(
         self,
+        number: int,
         inbox: queue.SimpleQueue[tuple[str, Any, list[int]]],
         until: float,
         idle_s: float | None,
-        on_progress: Callable[[Message, list[int]], None] | None,
+        on_progress: Progress | None,
     ) -> Answer:
         while True:
             left = until - monotonic()
@@ -146,7 +149,9 @@ class Child:
             if what == "done":
                 return value, fds
             if what == "progress":
-                _pass_on(on_progress, value, fds)
+                answer = _pass_on(on_progress, value, fds)
+                if answer is not None:
+                    self._send({"id": number, "answer": answer}, ())
                 continue
             _close(fds)
             raise value if isinstance(value, AgentError) else from_wire(value)
@@ -221,11 +226,11 @@ class Child:
         self._dead.set()
 
 
-def _pass_on(receiver: Callable[[Message, list[int]], None] | None, value: Message, fds: list[int]) -> None:
+def _pass_on(receiver: Progress | None, value: Message, fds: list[int]) -> Message | None:
     if receiver is None:
         _close(fds)
-    else:
-        receiver(value, fds)
+        return None
+    return receiver(value, fds)
 
 
 def _close(fds: Sequence[int]) -> None:

@@ -57,9 +57,10 @@ class CommitmentRequests:
         peer = self._peer
         limit = peer.connect_timeout_s + peer.association_timeout_s + peer.response_timeout_s + self._linger_s + 30
 
-        def on_progress(value: dict[str, Any], _fds: list[int]) -> None:
-            if "report" in value:
-                self._reported(peer.called_ae_title, value["report"])
+        def on_progress(value: dict[str, Any], _fds: list[int]) -> dict[str, Any] | None:
+            if "report" not in value:
+                return None
+            return {"status": self._reported(peer.called_ae_title, value["report"])}
 
         request = {
             "peer": asdict(peer),

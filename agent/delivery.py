@@ -92,11 +92,11 @@ class Destination:
 
     def _turn(self) -> float:
         """Do one piece of work and return how long there is none (seconds)."""
-        self._ask_overdue()
         now = self._stamp().unix
+        self._ask_overdue()
         first = self._store.jobs.next_due(self.name, now + self._horizon_s)
         if first == float("inf"):
-            return _TURN_S
+            return max(0.1, min(_TURN_S, self._store.commitments.next_overdue(self.name) - now))
         if self._clock.trust() is ClockTrust.UNTRUSTED and self.peer.tls is not None:
             return _TURN_S
         closed_s = max(self._closed_for(now), self._outside_window_for())

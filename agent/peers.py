@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from agent.child import PEER, Answer, Child
+from agent.child import PEER, Answer, Child, Progress
 from agent.errors import AgentError, Blame
 from agent.launcher import Launcher
 from agent.model import PeerAddress
 from agent.outcome import Action, Outcome, Phase, outcome_from_wire
-
-Progress = Callable[[dict[str, Any], list[int]], None]
 
 
 class Peers:

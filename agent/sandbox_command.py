@@ -97,6 +97,11 @@ name = "sandbox-pacs"
 host = {json.dumps(pacs["host"])}
 port = {pacs["port"]}
 called_ae_title = {json.dumps(pacs["called_ae_title"])}
+commitment = true
+
+[listener]
+address = "127.0.0.1"
+port = {description["listener_port"]}
 
 [exam]
 undo_window_s = {undo_window_s}

@@ -34,6 +34,18 @@ class Reply:
         self._channel.send({"id": self._request_id, "progress": value}, fds)
         self.beat()
 
+    def ask(self, value: dict[str, Any], timeout_s: float) -> dict[str, Any] | None:
+        """Send a part of the answer that the core answers; None: not within `timeout_s`. Beats while it waits."""
+        self.progress(value)
+        until = monotonic() + timeout_s
+        while (left := until - monotonic()) > 0:
+            arrived = self._channel.receive(min(left, IDLE_WAIT_S))
+            if arrived is not None and arrived[0].get("id") == self._request_id and "answer" in arrived[0]:
+                answer: dict[str, Any] = arrived[0]["answer"]
+                return answer
+            self.beat()
+        return None
+
     def beat(self) -> None:
         """Say that the work goes on; long verbs call it from their own loop. Sends at most once in 2 s."""
         if monotonic() - self._beaten >= BEAT_EVERY_S:

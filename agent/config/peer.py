@@ -151,7 +151,11 @@ class DestinationConfig(PeerConfig):
         3600.0, "How long its report is awaited before it is asked again; a tape archive needs a day.", unit="s"
     )
     commitment_linger_s: float = setting(
-        2.0, "How long the association stays open for a report over the same association.", unit="s", ge=0, le=60
+        2.0,
+        "Without a `[listener]`: how long the association stays open for a report over the same association.",
+        unit="s",
+        ge=0,
+        le=60,
     )
     open_from: ClockOrEmpty = setting("", "Time of day from which it is sent to; empty: always.", example="22:00")
     open_until: ClockOrEmpty = setting("", "Time of day until which it is sent to; empty: always.", example="06:00")

@@ -81,12 +81,14 @@ class Story:
         return frames
 
     def _deliver(self) -> None:
-        def sent() -> bool:
-            jobs = self._commands.ask("queue")
-            return len(jobs) == PICTURES and all(job["state"] == "sent" for job in jobs)
+        def are(*states: str) -> bool:
+            jobs = [job for job in self._commands.ask("queue") if job["kind"] == "store"]
+            return len(jobs) == PICTURES and all(job["state"] in states for job in jobs)
 
-        self._commands.until("everything is sent", sent, 45)
+        self._commands.until("everything is sent", lambda: are("sent", "confirmed"), 45)
         self.tell("objects built, checked, read again, queued and sent with status 0x0000 over TLS")
+        self._commands.until("everything is confirmed", lambda: are("confirmed"), 45)
+        self.tell("the PACS took responsibility for every object (Storage Commitment)")
 
     def _compare(self, entry: dict[str, Any], frames: list[dict[str, Any]]) -> Path:
         files = self._received()

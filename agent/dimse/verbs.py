@@ -17,6 +17,7 @@ Answer = tuple[dict[str, Any], list[int]]
 VERBS: Mapping[str, str] = {
     "store": "agent.dimse.verbs:store",
     "echo": "agent.dimse.verbs:echo",
+    "commit": "agent.dimse.commitment:commit",
     "worklist": "agent.dimse.worklist:worklist",
 }
 BYTES_EVERY_S = 1.0

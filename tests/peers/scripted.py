@@ -177,6 +177,20 @@ class Talk:
         """SOP Instance UID of the request at hand; empty: it names none."""
         return self.command.get(0x1000, b"").rstrip(b"\0").decode()
 
+    @property
+    def field(self) -> int:
+        """Command Field (0000,0100) of the request at hand."""
+        return int.from_bytes(self.command[0x100], "little")
+
+    def message(self, command: Mapping[int, bytes], data_set: bytes) -> None:
+        """Send a request of our own with a small data set, on the context of the request at hand."""
+        even = {e: v + bytes(len(v) % 2) for e, v in command.items()}
+        data = b"".join(struct.pack("<HHI", 0, e, len(v)) + v for e, v in sorted(even.items()))
+        data = struct.pack("<HHII", 0, 0, 4, len(data)) + data
+        for control, fragment in ((3, data), (2, data_set)):
+            head = struct.pack(">BxIIBB", 4, len(fragment) + 6, len(fragment) + 2, self.number, control)
+            self.send(head + fragment)
+
     def send(self, data: bytes) -> None:
         self.sock.sendall(data)
 
@@ -251,16 +265,19 @@ class Talk:
         if control & 1:
             self.number = number
             self.command = dict(elements(body[6:]))
-            self.first = True
-            if self.command[0x100] == b"\x30\0":
+            self.first, self.data = True, b""
+            if self.command[0x800] == b"\x01\x01":
                 self.act("response", status(0))
             return
         assert number == self.number
+        if self.field != 1:  # small data sets of services other than storage are kept
+            self.data += body[6:]
         if self.first:
             self.first = False
             self.act("data", lambda talk: None)
         if control & 2:
-            self.peer.received.append(self.instance)
+            if self.field == 1:
+                self.peer.received.append(self.instance)
             self.act("response", status(0))
 
     def respond(
@@ -277,7 +294,7 @@ class Talk:
         self.peer.asked.append((monotonic(), asked, self.instance))
         mine = int.from_bytes(self.command[0x110], "little")
         answer = {
-            0x0002: self.command[0x0002],
+            0x0002: self.command.get(0x0002) or self.command[0x0003],
             0x0100: struct.pack("<H", field or asked | 0x8000),
             0x0120: struct.pack("<H", mine if message_id is None else message_id),
             0x0800: b"\x01\x01",

@@ -20,7 +20,8 @@ from tests.system.world import Box, Sandbox, box_in, toml_for, wait_for
 def injected(box: Box, rule: str, log: Path) -> Iterator[None]:
     """Make system calls of the running core fail as `rule` says, by strace."""
     assert box.process is not None
-    line = ["strace", "-f", "-qq", "-p", str(box.process.pid), "-e", "trace=all", "-e", f"inject={rule}", "-o", str(log)]
+    line = ["strace", "-f", "-qq", "-p", str(box.process.pid), "-e", "trace=all", "-o", str(log)]
+    line += ["-e", f"inject={rule}"]
     tracer = subprocess.Popen(line, stderr=subprocess.DEVNULL)
     try:
         wait_for("strace is attached", lambda: log.exists() and log.stat().st_size > 0, 10)

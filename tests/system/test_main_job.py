@@ -35,8 +35,8 @@ def test_names_pictures_and_secrets_survive_the_whole_way(sandbox: Sandbox, tmp_
                 [Path(sys.executable).parent / "dciodvfy", "-new", one.path], capture_output=True, check=False
             )
             assert b"Error" not in checked.stdout + checked.stderr
-        assert {e["state"] for e in box.get("/exams")} == {"delivered"}
-        assert all(e["sent"] == 1 and e["confirmed"] == 0 for e in box.get("/exams"))
+        wait_for("responsibility taken", lambda: {e["state"] for e in box.get("/exams")} == {"committed"})
+        assert all(e["sent"] == e["confirmed"] == 1 for e in box.get("/exams"))
         loaded = set(box.get("/process")["modules"])
         assert not loaded & FORBIDDEN
         log = box.text()

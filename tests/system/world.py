@@ -173,12 +173,16 @@ class Box:
     def capture(self, trigger_id: str, source: str = "us1") -> Json:
         return self.post(f"/sources/{source}/capture", {"trigger_id": trigger_id})
 
+    def queue(self, kind: str = "store") -> list[Json]:
+        return [job for job in self.get("/queue") if job["kind"] == kind]
+
     def jobs(self) -> list[Json]:
-        return self.get("/queue")
+        """The objects in the queue."""
+        return self.queue()
 
     def all_sent(self) -> bool:
         jobs = self.jobs()
-        return bool(jobs) and all(job["state"] == "sent" for job in jobs)
+        return bool(jobs) and all(job["state"] in ("sent", "confirmed") for job in jobs)
 
     def text(self) -> str:
         return self.log.read_text(errors="replace") if self.log.exists() else ""

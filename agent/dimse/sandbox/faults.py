@@ -27,6 +27,8 @@ class Faults:
     """Cut the connection when an object has arrived, and keep nothing."""
     refuse_association: bool = False
     """Reject every association: called AE title not recognised."""
+    commitment: str = ""
+    """`twice`, `without roles`, `never`: how the report comes; `refuse`: the request is; `forget`: all is lost."""
 
 
 class FaultFile:

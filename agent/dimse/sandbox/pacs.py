@@ -32,6 +32,7 @@ class Pacs:
     ) -> None:
         self._folder, self._clock, self._faults, self._stop = folder, clock, faults, stop
         self._index_lock = threading.Lock()
+        self._held: set[str] = set()
         folder.mkdir(parents=True, exist_ok=True)
 
     def store(self, event: Any) -> int:
@@ -49,6 +50,16 @@ class Pacs:
         except OSError:
             return CANNOT_STORE
         return _cut(event) if faults.drop_after_store else faults.status
+
+    def holds(self, sop_instance_uid: str) -> bool:
+        """Return whether an instance was kept and not forgotten since."""
+        with self._index_lock:
+            return sop_instance_uid in self._held
+
+    def forget(self) -> None:
+        """Lose everything, as far as Storage Commitment is concerned."""
+        with self._index_lock:
+            self._held.clear()
 
     def _keep(self, event: Any) -> None:
         content = event.encoded_dataset()
@@ -76,6 +87,7 @@ class Pacs:
             index.write(json.dumps(row) + "\n")
             index.flush()
             _sync(index.fileno())
+            self._held.add(row["sop_instance_uid"])
 
     def _sync_folder(self) -> None:
         fd = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)

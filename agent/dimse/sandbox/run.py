@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -15,14 +16,16 @@ from pynetdicom import evt
 from pynetdicom.presentation import PresentationContext, build_context
 
 from agent import pki
+from agent.dimse.sandbox.commitment import Committing
 from agent.dimse.sandbox.faults import FaultFile
 from agent.dimse.sandbox.pacs import Pacs
 from agent.dimse.sandbox.ris import STATION_AE_TITLE, Ris
-from agent.dimse.sandbox.server import serving, tls_context
+from agent.dimse.sandbox.server import client_context, serving, tls_context
 
 RIS_AE_TITLE, PACS_AE_TITLE = "RIS", "PACS"
 DESCRIPTION, FAULTS = "sandbox.json", "faults.json"
 _VERIFICATION, _WORKLIST = "1.2.840.10008.1.1", "1.2.840.10008.5.1.4.31"
+_COMMITMENT = "1.2.840.10008.1.20.1"
 _UNCOMPRESSED = (uid.ExplicitVRLittleEndian, uid.ImplicitVRLittleEndian)
 _COMPRESSED = (
     uid.JPEGBaseline8Bit,
@@ -74,9 +77,20 @@ def run_sandbox(
     tls = tls_context(str(certificates["ca"].certificate), certificates["server"])
     ris, pacs = Ris(clock, faults, stop_event), Pacs(folder / "received", clock, faults, stop_event)
     with contextlib.ExitStack() as stack:
+        listener_port = _free_port(host)
+        committing = Committing(
+            PACS_AE_TITLE,
+            pacs.holds,
+            pacs.forget,
+            faults,
+            calling_ae_title=STATION_AE_TITLE,
+            port=listener_port,
+            tls=client_context(str(certificates["ca"].certificate), certificates["server"]),
+        )
+        archive = [(evt.EVT_C_STORE, pacs.store), (evt.EVT_N_ACTION, committing.take)]
         offers = (
-            (ris_port, RIS_AE_TITLE, _ris_contexts(), (evt.EVT_C_FIND, ris.find)),
-            (pacs_port, PACS_AE_TITLE, _pacs_contexts(), (evt.EVT_C_STORE, pacs.store)),
+            (ris_port, RIS_AE_TITLE, _ris_contexts(), [(evt.EVT_C_FIND, ris.find)]),
+            (pacs_port, PACS_AE_TITLE, _pacs_contexts(), archive),
         )
         ports = [
             stack.enter_context(
@@ -85,16 +99,22 @@ def run_sandbox(
                     ae_title=title,
                     contexts=contexts,
                     context=tls,
-                    handlers=[handler],
+                    handlers=handlers,
                     faults=faults,
                 )
             )
-            for port, title, contexts, handler in offers
+            for port, title, contexts, handlers in offers
         ]
-        description = _describe(folder, host, ports, certificates)
+        description = {**_describe(folder, host, ports, certificates), "listener_port": listener_port}
         pki.write_private(folder / DESCRIPTION, json.dumps(description, indent=2).encode())
         on_ready(description)
         stop_event.wait()
+
+
+def _free_port(host: str) -> int:
+    """Return a port for the box's listener: the archive must know it before the box runs."""
+    with socket.create_server((host, 0)) as server:
+        return int(server.getsockname()[1])
 
 
 def _certificates(folder: Path, host: str, now: datetime) -> dict[str, pki.Identity]:
@@ -115,7 +135,8 @@ def _ris_contexts() -> list[PresentationContext]:
 
 def _pacs_contexts() -> list[PresentationContext]:
     storage = [build_context(c, [*_UNCOMPRESSED, *_COMPRESSED]) for c in _STORED]
-    return [build_context(_VERIFICATION, list(_UNCOMPRESSED)), *storage]
+    others = [build_context(c, list(_UNCOMPRESSED)) for c in (_VERIFICATION, _COMMITMENT)]
+    return [*others, *storage]
 
 
 def _describe(folder: Path, host: str, ports: list[int], made: dict[str, pki.Identity]) -> dict[str, Any]:

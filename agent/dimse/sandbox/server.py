@@ -56,6 +56,13 @@ def tls_context(ca: str, identity: Identity) -> ssl.SSLContext:
     return context
 
 
+def client_context(ca: str, identity: Identity) -> ssl.SSLContext:
+    """Return a context to call the box with: it must show a certificate of `ca`, and gets ours."""
+    context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=ca)
+    context.load_cert_chain(identity.certificate, identity.key)
+    return context
+
+
 @contextlib.contextmanager
 def serving(
     *,

@@ -246,6 +246,18 @@ class Association:
             self._step(Event.P_DATA_REQUEST)
             self._send(pdu)
 
+    def send_message(self, context_id: int, command: bytes, data_set: bytes) -> None:
+        """Send one command set and its data set."""
+        self.send_command(context_id, command)
+        limit = min(self.maximum_length or UNLIMITED_LENGTH, UNLIMITED_LENGTH)
+        for pdu in fragmented(data_set, context_id, limit, is_command=False):
+            self._step(Event.P_DATA_REQUEST)
+            self._send(pdu)
+
+    def has_input(self, until: float) -> bool:
+        """Return whether something arrives before `until` (monotonic seconds)."""
+        return bool(self._pdvs) or self.transport.has_input(until)
+
     def framed_command(self, context_id: int, command: bytes) -> Sequence[PData]:
         """Return the PDUs of one command set, as long as the peer allows."""
         limit = min(self.maximum_length or UNLIMITED_LENGTH, UNLIMITED_LENGTH)

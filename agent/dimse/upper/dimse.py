@@ -141,6 +141,18 @@ def c_echo_rq(message_id: int) -> bytes:
     })  # fmt: skip
 
 
+def n_action_rq(message_id: int) -> bytes:
+    """Return the N-ACTION-RQ command set that asks for Storage Commitment (PS3.7 10.3.5, PS3.4 J.3.2)."""
+    return encode({
+        Tag.REQUESTED_SOP_CLASS_UID: "1.2.840.10008.1.20.1",
+        Tag.COMMAND_FIELD: CommandField.N_ACTION_RQ,
+        Tag.MESSAGE_ID: message_id,
+        Tag.COMMAND_DATA_SET_TYPE: 0x0001,
+        Tag.REQUESTED_SOP_INSTANCE_UID: "1.2.840.10008.1.20.1.1",
+        Tag.ACTION_TYPE_ID: 1,
+    })  # fmt: skip
+
+
 def response(request: Command, status: int, extra: Mapping[int, int | str | bytes] | None = None) -> bytes:
     """Return the response to `request` without a data set, its SOP UIDs repeated (PS3.7 9.3, 10.3)."""
     elements: dict[int, int | str | bytes] = {

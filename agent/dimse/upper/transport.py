@@ -141,6 +141,15 @@ class Transport:
                 return pdu
             self._fill(until, code)
 
+    def has_input(self, until: float) -> bool:
+        """Return whether bytes are here or arrive before `until` (monotonic seconds)."""
+        while not (self._early or self._buffer or self._take()):
+            try:
+                self._wait(select.POLLIN, until, "")
+            except PeerFailure:
+                return False
+        return True
+
     def _next_pdu(self) -> Pdu | None:
         if len(self._buffer) < HEADER_LENGTH:
             return None
