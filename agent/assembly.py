@@ -44,6 +44,7 @@ from agent.worklist import Worklist, WorklistRules
 
 SOCKET = "control.sock"
 ALLOWED_TURN_S = 60.0
+STEPS_QUEUE = "procedure-steps"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +95,14 @@ class House:
             routes=self._c.route,
         )
         self.server = self._server()
-        self.changes.listen(lambda what, _name: self.building.wake() if what == "exam" else None)
+        self.changes.listen(self._changed)
+
+    def _changed(self, what: str, _name: str) -> None:
+        """An exam that changed may have something to build, or a procedure step to tell."""
+        if what == "exam":
+            self.building.wake()
+            if STEPS_QUEUE in self.destinations:
+                self.destinations[STEPS_QUEUE].wake()
 
     def _worker(self, name: str) -> Callable[[], None]:
         return self._g.progress.expect(name, ALLOWED_TURN_S)
@@ -306,7 +314,7 @@ class House:
                 undo_window_s=float(self._c.exam.undo_window_s),
                 minimum_free_bytes=self._c.delivery.minimum_free_mb * 1_000_000,
                 release_by_picture=self._c.exam.release == "picture",
-                tells_steps_to="procedure-steps" if self._c.procedure_step else "",
+                tells_steps_to=STEPS_QUEUE if self._c.procedure_step else "",
             ),
             equipment=equipment,
             uids=new_uid,

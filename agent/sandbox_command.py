@@ -92,6 +92,11 @@ host = {json.dumps(ris["host"])}
 port = {ris["port"]}
 called_ae_title = {json.dumps(ris["called_ae_title"])}
 
+[procedure_step]
+host = {json.dumps(ris["host"])}
+port = {ris["port"]}
+called_ae_title = {json.dumps(ris["called_ae_title"])}
+
 [[destination]]
 name = "sandbox-pacs"
 host = {json.dumps(pacs["host"])}

@@ -79,6 +79,8 @@ def ask(
             outcome = _Request(association, peer, reported).send(transaction_uid, references, linger_s)
         except PeerFailure as e:
             return replace(e.outcome(), ambiguous=e.phase in (Phase.SENDING, Phase.RESPONSE))
+        except ProtocolError as e:
+            return failure_outcome("protocol", Phase.RESPONSE, ambiguous=True, detail=str(e))
         with suppress(PeerFailure):
             association.release()
         return outcome

@@ -18,6 +18,8 @@ VERBS: Mapping[str, str] = {
     "store": "agent.dimse.verbs:store",
     "echo": "agent.dimse.verbs:echo",
     "commit": "agent.dimse.commitment:commit",
+    "n-create": "agent.dimse.procedure_step:create",
+    "n-set": "agent.dimse.procedure_step:end",
     "worklist": "agent.dimse.worklist:worklist",
 }
 BYTES_EVERY_S = 1.0

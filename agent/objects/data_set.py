@@ -36,8 +36,13 @@ def secondary_capture(snapshot: IdentitySnapshot, box: Equipment, record: FrameR
         **image(record, box),
         **pixel(record),
     }
+    return data_set(modules)
+
+
+def data_set(attributes: Attributes) -> Dataset:
+    """Return attributes by keyword as a data set, each value kept letter by letter; raises `ObjectInvalid`."""
     with strict():
-        return _data_set(modules, "")
+        return _data_set(attributes, "")
 
 
 def _data_set(attributes: Attributes, path: str) -> Dataset:

@@ -27,6 +27,9 @@ class Faults:
     """Cut the connection when an object has arrived, and keep nothing."""
     refuse_association: bool = False
     """Reject every association: called AE title not recognised."""
+    n_create: int = 0
+    n_set: int = 0
+    """Answer N-CREATE or N-SET with this status and change nothing, unless it is 0."""
     commitment: str = ""
     """`twice`, `without roles`, `never`: how the report comes; `refuse`: the request is; `forget`: all is lost."""
 

@@ -21,11 +21,12 @@ from agent.dimse.sandbox.faults import FaultFile
 from agent.dimse.sandbox.pacs import Pacs
 from agent.dimse.sandbox.ris import STATION_AE_TITLE, Ris
 from agent.dimse.sandbox.server import client_context, serving, tls_context
+from agent.dimse.sandbox.steps import Steps
 
 RIS_AE_TITLE, PACS_AE_TITLE = "RIS", "PACS"
-DESCRIPTION, FAULTS = "sandbox.json", "faults.json"
+DESCRIPTION, FAULTS, STEPS = "sandbox.json", "faults.json", "steps"
 _VERIFICATION, _WORKLIST = "1.2.840.10008.1.1", "1.2.840.10008.5.1.4.31"
-_COMMITMENT = "1.2.840.10008.1.20.1"
+_COMMITMENT, _PROCEDURE_STEP = "1.2.840.10008.1.20.1", "1.2.840.10008.3.1.2.3.3"
 _UNCOMPRESSED = (uid.ExplicitVRLittleEndian, uid.ImplicitVRLittleEndian)
 _COMPRESSED = (
     uid.JPEGBaseline8Bit,
@@ -87,9 +88,11 @@ def run_sandbox(
             port=listener_port,
             tls=client_context(str(certificates["ca"].certificate), certificates["server"]),
         )
+        steps = Steps(folder / STEPS, faults)
+        orders = [(evt.EVT_C_FIND, ris.find), (evt.EVT_N_CREATE, steps.create), (evt.EVT_N_SET, steps.set)]
         archive = [(evt.EVT_C_STORE, pacs.store), (evt.EVT_N_ACTION, committing.take)]
         offers = (
-            (ris_port, RIS_AE_TITLE, _ris_contexts(), [(evt.EVT_C_FIND, ris.find)]),
+            (ris_port, RIS_AE_TITLE, _ris_contexts(), orders),
             (pacs_port, PACS_AE_TITLE, _pacs_contexts(), archive),
         )
         ports = [
@@ -130,7 +133,7 @@ def _certificates(folder: Path, host: str, now: datetime) -> dict[str, pki.Ident
 
 
 def _ris_contexts() -> list[PresentationContext]:
-    return [build_context(c, list(_UNCOMPRESSED)) for c in (_VERIFICATION, _WORKLIST)]
+    return [build_context(c, list(_UNCOMPRESSED)) for c in (_VERIFICATION, _WORKLIST, _PROCEDURE_STEP)]
 
 
 def _pacs_contexts() -> list[PresentationContext]:
@@ -148,4 +151,5 @@ def _describe(folder: Path, host: str, ports: list[int], made: dict[str, pki.Ide
         "ris": {"host": host, "port": ports[0], "called_ae_title": RIS_AE_TITLE},
         "pacs": {"host": host, "port": ports[1], "called_ae_title": PACS_AE_TITLE},
         "received": str(folder / "received"),
+        "steps": str(folder / STEPS),
     }

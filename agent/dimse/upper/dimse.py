@@ -49,6 +49,10 @@ class CommandField(IntEnum):
     C_ECHO_RSP = 0x8030
     N_EVENT_REPORT_RQ = 0x0100
     N_EVENT_REPORT_RSP = 0x8100
+    N_SET_RQ = 0x0120
+    N_SET_RSP = 0x8120
+    N_CREATE_RQ = 0x0140
+    N_CREATE_RSP = 0x8140
     N_ACTION_RQ = 0x0130
     N_ACTION_RSP = 0x8130
 
@@ -142,7 +146,7 @@ def c_echo_rq(message_id: int) -> bytes:
 
 
 def n_action_rq(message_id: int) -> bytes:
-    """Return the N-ACTION-RQ command set that asks for Storage Commitment (PS3.7 10.3.5, PS3.4 J.3.2)."""
+    """Return the N-ACTION-RQ command set that asks for Storage Commitment (PS3.7 10.3.4, PS3.4 J.3.2)."""
     return encode({
         Tag.REQUESTED_SOP_CLASS_UID: "1.2.840.10008.1.20.1",
         Tag.COMMAND_FIELD: CommandField.N_ACTION_RQ,
@@ -150,6 +154,28 @@ def n_action_rq(message_id: int) -> bytes:
         Tag.COMMAND_DATA_SET_TYPE: 0x0001,
         Tag.REQUESTED_SOP_INSTANCE_UID: "1.2.840.10008.1.20.1.1",
         Tag.ACTION_TYPE_ID: 1,
+    })  # fmt: skip
+
+
+def n_create_rq(sop_class_uid: str, sop_instance_uid: str, message_id: int) -> bytes:
+    """Return an N-CREATE-RQ command set (PS3.7 10.3.5)."""
+    return encode({
+        Tag.AFFECTED_SOP_CLASS_UID: sop_class_uid,
+        Tag.COMMAND_FIELD: CommandField.N_CREATE_RQ,
+        Tag.MESSAGE_ID: message_id,
+        Tag.COMMAND_DATA_SET_TYPE: 0x0001,
+        Tag.AFFECTED_SOP_INSTANCE_UID: sop_instance_uid,
+    })  # fmt: skip
+
+
+def n_set_rq(sop_class_uid: str, sop_instance_uid: str, message_id: int) -> bytes:
+    """Return an N-SET-RQ command set (PS3.7 10.3.3)."""
+    return encode({
+        Tag.REQUESTED_SOP_CLASS_UID: sop_class_uid,
+        Tag.COMMAND_FIELD: CommandField.N_SET_RQ,
+        Tag.MESSAGE_ID: message_id,
+        Tag.COMMAND_DATA_SET_TYPE: 0x0001,
+        Tag.REQUESTED_SOP_INSTANCE_UID: sop_instance_uid,
     })  # fmt: skip
 
 
