@@ -114,6 +114,8 @@ class Destination:
         jobs = self._store.jobs.claim(
             self.name, self.rules.batch, self._horizon_s, self._stamp(), retried_first=self._retried_first
         )
+        if not jobs:
+            self._notice("exam", "")  # what was due waits for renditions now: somebody has to make them
         for kind, same in groupby(sorted(jobs, key=lambda job: job.kind), key=lambda job: job.kind):
             self._errands[kind].run(list(same), self._settle)
         for exam_id in self._store.exams.close_delivered(self._stamp()) if jobs else ():

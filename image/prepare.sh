@@ -11,7 +11,8 @@ for list in "$@"; do
 done
 missing=()
 for name in "${wanted[@]}"; do
-  dpkg-query -W -f='${Status}' "$name" 2>/dev/null | grep -q 'ok installed' || missing+=("$name")
+  dpkg-query -W -f='${Status}' "$name" 2>/dev/null | grep -q 'ok installed' || command -v "$name" >/dev/null \
+    || missing+=("$name")
 done
 if [ "${#missing[@]}" -gt 0 ]; then
   echo "prepare: installing Debian packages: ${missing[*]}"

@@ -4,6 +4,7 @@ Requests, all with descriptors that the core opened:
 
     build        a `SeriesRecord` as plain values; frame file (read), empty object file (write) -> {"sha256"}
     verify       frame file (read), object file opened anew (read) -> {"built": BuiltObject}
+    transcode    {"transfer_syntax_uid"}; object file (read), empty file -> {"size", "sha256"}, same instance
     thumbnail    {"max_width"}; frame file (read) -> {"size"} and a sealed memfd with a JPEG
     certificate  PEM or DER file (read), or {"path"} -> subject, issuer, not_before, not_after, sha256
 """
@@ -11,6 +12,7 @@ Requests, all with descriptors that the core opened:
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +53,17 @@ def verify(_request: dict[str, Any], fds: list[int], reply: Reply) -> Answer:
         raise StorageError(errno=e.errno) from None
 
 
+def transcode(request: dict[str, Any], fds: list[int], reply: Reply) -> Answer:
+    """Write one object in another transfer syntax (`transcode.transcode`) and sync it."""
+    from agent.objects.transcode import transcode as change
+
+    object_fd, target_fd = _take(fds, 2)
+    try:
+        return asdict(change(object_fd, target_fd, str(request.get("transfer_syntax_uid")), reply.beat)), []
+    except OSError as e:
+        raise StorageError(errno=e.errno) from None
+
+
 def thumbnail(request: dict[str, Any], fds: list[int], _reply: Reply) -> Answer:
     """Make a small JPEG of one frame."""
     from agent.objects.thumbnail import thumbnail as make
@@ -78,6 +91,7 @@ def certificate(request: dict[str, Any], fds: list[int], _reply: Reply) -> Answe
 VERBS: dict[str, Verb] = {
     "build": build,
     "verify": verify,
+    "transcode": transcode,
     "thumbnail": thumbnail,
     "certificate": certificate,
 }

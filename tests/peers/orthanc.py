@@ -21,6 +21,8 @@ class Orthanc:
 
     port: int
     http: int
+    box: int
+    """Where it reports Storage Commitment to."""
 
     def ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
         """Return the JSON answer of Orthanc's own interface."""
@@ -42,9 +44,11 @@ class Orthanc:
 
 
 @contextmanager
-def orthanc(folder: Path, pki: Pki, calling_ae_title: str, *, port: int = 2762) -> Iterator[Orthanc]:
-    """Run Orthanc as nobody below `folder`, on port 2762 where it is free."""
-    dicom, http = free_port(port), free_port()
+def orthanc(
+    folder: Path, pki: Pki, calling_ae_title: str, *, port: int = 2762, storage: Path | None = None
+) -> Iterator[Orthanc]:
+    """Run Orthanc as nobody below `folder`, on port 2762 where it is free; its objects are in `storage`."""
+    dicom, http, box = free_port(port), free_port(), free_port()
     folder.mkdir(parents=True)
     for name in ("db", "tmp", "pki"):
         (folder / name).mkdir()
@@ -52,7 +56,7 @@ def orthanc(folder: Path, pki: Pki, calling_ae_title: str, *, port: int = 2762) 
         (folder / "pki" / name).write_bytes(path.read_bytes())
     settings = {
         "Name": "Test",
-        "StorageDirectory": str(folder / "db"),
+        "StorageDirectory": str(storage or folder / "db"),
         "IndexDirectory": str(folder / "db"),
         "TemporaryDirectory": str(folder / "tmp"),
         "Plugins": [],
@@ -69,18 +73,20 @@ def orthanc(folder: Path, pki: Pki, calling_ae_title: str, *, port: int = 2762) 
         "DicomTlsTrustedCertificates": str(folder / "pki/ca.crt"),
         "DicomTlsRemoteCertificateRequired": True,
         "DicomAlwaysAllowStore": False,
-        "DicomModalities": {"agent": {"AET": calling_ae_title, "Host": "127.0.0.1", "Port": free_port()}},
+        "DicomModalities": {
+            "agent": {"AET": calling_ae_title, "Host": "127.0.0.1", "Port": box, "UseDicomTls": True}
+        },
         "OverwriteInstances": False,
     }
     (folder / "orthanc.json").write_text(json.dumps(settings))
     line = [program("Orthanc"), str(folder / "orthanc.json")]
     options: dict[str, Any] = {"cwd": folder, "env": {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": str(folder)}}
     if os.getuid() == 0:
-        for path in (folder, *folder.rglob("*")):
+        for path in (folder, *folder.rglob("*"), *([storage] if storage else [])):
             os.chown(path, 65534, 65534)
         for parent in folder.parents:
             if parent.stat().st_uid == 0 and str(parent).startswith("/tmp/"):
                 parent.chmod(parent.stat().st_mode | 0o011)
         options |= {"user": 65534, "group": 65534, "extra_groups": []}
     with running(line, folder.parent / "orthanc.log", dicom, **options):
-        yield Orthanc(port=dicom, http=http)
+        yield Orthanc(port=dicom, http=http, box=box)

@@ -16,7 +16,7 @@ OWNERS = {
     "cryptography": ("agent/pki.py", "agent/objects/certificate.py", "agent/dimse/"),
     "cv2": ("drivers/",),
     "serial": ("drivers/",),
-    "simplejpeg": ("drivers/", "agent/objects/thumbnail.py"),
+    "simplejpeg": ("drivers/", "agent/objects/thumbnail.py", "agent/objects/transcode.py"),
     "numpy": ("drivers/", "agent/objects/"),
     "systemd": ("agent/ops/",),
     "sqlite3": ("agent/store/",),
