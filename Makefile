@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 KILLS ?= 200
-.PHONY: help demo test check bench kill-test prepare-run prepare-test clean
+.PHONY: help demo test check bench soak kill-test prepare-run prepare-test clean
 
 help: ## print this
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -24,8 +24,11 @@ check: prepare-test ## ruff, strict mypy and the rules of the house, under a min
 	@.venv/bin/mypy
 	@$(PY) -m pytest -q tests/unit/test_house_rules.py
 
-bench: prepare-test ## measure and write build/bench.json
+bench: prepare-test ## measure side by side, print ratios, write build/bench.json (ONLY=F1,F3 ROUNDS=5)
 	@$(PY) -m tests.bench
+
+soak: prepare-test ## store STORES objects with both cores busy and count the answers
+	@$(PY) -m tests.bench.soak
 
 kill-test: prepare-test ## kill the service KILLS times at random instants and account for every capture
 	@$(PY) -m tests.system.kill_test --kills $(KILLS)

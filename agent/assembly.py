@@ -14,6 +14,7 @@ from typing import Any
 
 from agent import __version__
 from agent.building import Building
+from agent.certificates import Certificates
 from agent.clock import Clock
 from agent.commitment import CommitmentReports, CommitmentRequests
 from agent.config.peer import DestinationConfig
@@ -25,6 +26,7 @@ from agent.exam import Examinations, ExamRules
 from agent.host import device_uid, new_uid, page_certificate
 from agent.launcher import Launcher
 from agent.listening import ListenerRules, Listening
+from agent.metrics import Metrics
 from agent.model import Equipment, PeerAddress
 from agent.ops.progress import Progress
 from agent.peers import Peers
@@ -94,6 +96,9 @@ class House:
             self.changes,
             routes=self._c.route,
         )
+        self.certificates = self._certificates()
+        metrics = self._metrics()
+        self.service.metrics, self.service.images_left = metrics.text, metrics.images_left
         self.server = self._server()
         self.changes.listen(self._changed)
 
@@ -324,6 +329,32 @@ class House:
             on_broken=self._g.on_broken,
         )
 
+    def _certificates(self) -> Certificates:
+        peers = [p for p in (self._c.worklist, self._c.procedure_step, *self._c.destination) if p is not None]
+        materials = [m for p in peers if (m := self._c.peer(p).tls) is not None]
+        files = {path for m in materials for path in (m.ca_file, m.certificate_file) if path}
+        page = self._c.web.certificate_file or page_certificate(self._g.root)[0]
+        return Certificates(
+            {Path(path).name: path for path in (*sorted(files), page)},
+            self._g.store,
+            self._g.launcher,
+            stamp=self._now,
+            notice=self.changes.notice,
+            turned=self._worker("certificates"),
+        )
+
+    def _metrics(self) -> Metrics:
+        return Metrics(
+            self._g.store,
+            self._g.spool,
+            self._g.clock,
+            self.devices,
+            self.destinations,
+            minimum_free_bytes=self._c.delivery.minimum_free_mb * 1_000_000,
+            certificates=self.certificates.expiry,
+            core_resident_kb=lambda: self.service.process().resident_kb,
+        )
+
     def _server(self) -> Server:
         web = self._c.web
         certificate, key = web.certificate_file, web.key_file
@@ -354,6 +385,7 @@ class House:
             "worklist": self.worklist.run,
             "triggers": self.triggers.run,
             "retention": self.retention.run,
+            "certificates": self.certificates.run,
             **({"listener": self.listening.run} if self.listening else {}),
             **{f"delivery-{name}": destination.run for name, destination in self.destinations.items()},
             **{f"source-{name}": self.devices.get(name).run for name in self.devices.names()},

@@ -80,6 +80,8 @@ class Service:
         self._routes = routes
         self.changes = changes
         self.page = ""
+        self.metrics: Callable[[], str] = str
+        self.images_left: Callable[[], int] = int
 
     # --- looking --------------------------------------------------------------------------------------------
 
@@ -95,6 +97,7 @@ class Service:
             confirmation=self._facts.confirmation,
             undo_window_s=self._facts.undo_window_s,
             free_bytes=self._spool.free_bytes(),
+            images_left=self.images_left(),
             unsent=self.unsent(),
             sources=self.sources(),
             destinations=self.destinations(),

@@ -175,6 +175,8 @@ class StatusView:
     confirmation: str
     undo_window_s: float
     free_bytes: int
+    images_left: int
+    """Pictures that still fit before capture is refused."""
     unsent: int
     sources: tuple[SourceView, ...]
     destinations: tuple[DestinationView, ...]

@@ -118,7 +118,7 @@ def status(view: dict[str, Any]) -> str:
     trouble = f"  ! {view['worklist_trouble']}" if view["worklist_trouble"] else ""
     lines = [
         f"{view['box']}  (version {view['version']}, clock {view['clock_trust']}, page {view['page'] or '—'})",
-        f"unsent: {view['unsent']}   free: {view['free_bytes'] // 1_000_000} MB   "
+        f"unsent: {view['unsent']}   free: {view['free_bytes'] // 1_000_000} MB, {view['images_left']} pictures   "
         f"worklist: {age(view['worklist_age_s'])}{trouble}",
         table(
             ("SOURCE", "STATE", "SIGNAL", "FORMAT", "EXAM", "REASON"),

@@ -11,6 +11,7 @@ from agent.store.database import Database
 from agent.store.desk import Desk
 from agent.store.destinations import Destinations
 from agent.store.exams import Exam, Exams
+from agent.store.figures import Figures
 from agent.store.frames import Frames, StoredFrame
 from agent.store.jobs import Job, Jobs
 from agent.store.records import Records
@@ -45,6 +46,7 @@ class Store:
         self.steps = ProcedureSteps(self._database)
         self.commitments = Commitments(self._database)
         self.retention = Retention(self._database)
+        self.figures = Figures(self._database)
         self.worklists = Worklists(self._database)
         self.destinations = Destinations(self._database)
         self.records = Records(self._database)

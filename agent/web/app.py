@@ -6,7 +6,8 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.routing import Mount
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from agent.errors import AgentError
@@ -14,6 +15,7 @@ from agent.service import Service
 from agent.web import api, pages
 from agent.web.guard import Guard
 
+METRICS = "text/plain; version=0.0.4"
 STATIC = Path(__file__).parent / "static"
 
 
@@ -23,6 +25,7 @@ def application(service: Service, *, hosts: set[str], trusted: bool) -> Starlett
     return Starlette(
         routes=[
             Mount("/api", routes=api.routes(service, who)),
+            Route("/metrics", lambda _request: PlainTextResponse(service.metrics(), media_type=METRICS)),
             Mount("/static", StaticFiles(directory=STATIC)),
             *pages.routes(service),
         ],

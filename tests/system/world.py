@@ -180,6 +180,10 @@ class Box:
         """The objects in the queue."""
         return self.queue()
 
+    def sent(self) -> int:
+        """How many objects of the queue were sent."""
+        return sum(job["state"] in ("sent", "confirmed") for job in self.jobs())
+
     def all_sent(self) -> bool:
         jobs = self.jobs()
         return bool(jobs) and all(job["state"] in ("sent", "confirmed") for job in jobs)
