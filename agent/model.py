@@ -10,7 +10,14 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any
+
+from agent.node import PeerAddress, StoreItem, TlsMaterial, peer_from_plain, store_item_from_plain
+
+__all__ = [
+    "BLOCKING", "BuiltObject", "ClockTrust", "Code", "Equipment", "ExamKind", "Flag", "FrameRecord", "IdentitySnapshot",
+    "Patient", "PeerAddress", "Repair", "Route", "ScheduledProcedureStep", "SeriesRecord", "StoreItem", "TlsMaterial",
+    "WorklistAnswer", "WorklistQuery", "peer_from_plain", "store_item_from_plain",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -298,39 +305,6 @@ class SeriesRecord:
     performed_protocol_codes: tuple[Code, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TlsMaterial:
-    """How one peer is spoken to over TLS; paths are local files of the box."""
-
-    ca_file: str
-    certificate_file: str = ""
-    key_file: str = ""
-    verify: str = "hostname"
-    """`hostname`, `ca-only`, `name:<expected>` or `pin:<sha256 of the certificate>`."""
-    minimum_version: str = "1.2"
-    maximum_version: str = "1.3"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PeerAddress:
-    """Where a peer listens and as whom we speak to it (PS3.8: calling and called AE title)."""
-
-    name: str
-    host: str
-    port: int
-    called_ae_title: str
-    calling_ae_title: str
-    tls: TlsMaterial | None
-    connect_timeout_s: float = 10.0
-    association_timeout_s: float = 30.0
-    response_timeout_s: float = 120.0
-    progress_timeout_s: float = 60.0
-    release_timeout_s: float = 5.0
-    maximum_pdu_size: int = 65536
-    maximum_bytes_per_s: int = 0
-    """0: no limit."""
-
-
 @dataclass(frozen=True, slots=True)
 class Route:
     """Where objects are queued for. `required`: an exam is delivered only when it answered; `commits`: it is asked
@@ -340,32 +314,6 @@ class Route:
     required: bool = True
     commits: bool = False
     standby: Route | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreItem:
-    """One built SOP Instance on its way: what to propose, where the file is, what it must hash to."""
-
-    job_id: int
-    path: str
-    sop_class_uid: str
-    sop_instance_uid: str
-    transfer_syntax_uid: str
-    size: int
-    sha256: str
-    fallbacks: tuple[str, ...] = ()
-    """Transfer syntaxes that it could be sent in instead, best first; proposed beside its own."""
-
-
-def peer_from_plain(value: dict[str, Any]) -> PeerAddress:
-    """Return the `PeerAddress` that `dataclasses.asdict` made plain, for a child's side of the wire."""
-    tls = value.get("tls")
-    return PeerAddress(**{**value, "tls": TlsMaterial(**tls) if tls else None})
-
-
-def store_item_from_plain(value: dict[str, Any]) -> StoreItem:
-    """Return the `StoreItem` that `dataclasses.asdict` made plain."""
-    return StoreItem(**{**value, "fallbacks": tuple(value.get("fallbacks", ()))})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

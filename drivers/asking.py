@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from drivers import UnknownDriver, find, load_class, load_options
 from drivers.options import OptionRefused, build
+from drivers.table import UnknownDriver, find, load_class, load_options
 
 BEAT_S = 1.0
 

@@ -1,7 +1,7 @@
 """What a driver is: a `Source` yields `Frame`s and says what its `Signal` is; a `Trigger` yields presses.
 
 A driver is one file with one class called `Source` (or `Trigger`), a frozen dataclass `Options` that declares its
-settings, and one row in `drivers.DRIVERS`. It imports its hardware library inside `open()`, so that a
+settings, and one row in `drivers.table.DRIVERS`. It imports its hardware library inside `open()`, so that a
 configuration can be checked on a laptop. It runs alone in a child process: it may block for `timeout_s`, crash or
 hang without harm to anybody else. Standard library and numpy only; patient data never comes here.
 """
@@ -148,7 +148,7 @@ class Trigger(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriverInfo:
-    """One row of `drivers.DRIVERS`: where a driver lives and what it may be told."""
+    """One row of `drivers.table.DRIVERS`: where a driver lives and what it may be told."""
 
     name: str
     module: str

@@ -19,10 +19,10 @@ import sys
 from pathlib import Path
 from time import monotonic, monotonic_ns
 
-from drivers import load_options
 from drivers.contract import DriverError, Frame, Geometry, Source
 from drivers.options import build
 from drivers.picture.convert import complete
+from drivers.table import load_options
 
 FIRST_FRAME_S = 10.0
 SLACK_S = 0.5
@@ -33,7 +33,7 @@ class SourceContract:
     """Inherit from it and define `make`; each test gets a source of its own."""
 
     driver = ""
-    """The driver's name in `drivers.DRIVERS`."""
+    """The driver's name in `drivers.table.DRIVERS`."""
 
     def make(self, tmp_path: Path) -> Source:
         """Return a source that is not open."""
@@ -112,7 +112,8 @@ class SourceContract:
         """The core checks a configuration without loading numpy or a hardware library."""
         heavy = ("numpy", "cv2", "serial", "pydicom", "simplejpeg")
         code = (
-            f"import sys, drivers; drivers.load_options({self.driver!r}); drivers.load_class({self.driver!r}); "
+            "import sys; from drivers import table; "
+            f"table.load_options({self.driver!r}); table.load_class({self.driver!r}); "
             f"print([m for m in {heavy} if m in sys.modules])"
         )
         where = Path(__file__).resolve().parent.parent

@@ -44,8 +44,11 @@ stamp=.venv/stamp-$(sha256sum pyproject.toml | cut -c1-16)
 if [ ! -e "$stamp" ]; then
   echo "prepare: making the Python environment (.venv)"
   "$python" -m venv .venv || stop "python3-venv is missing"
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check -e '.[systemd,test,check]' 2>.venv/pip.log \
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check --config-settings editable_mode=compat \
+    -e '.[systemd,test,check]' 2>.venv/pip.log \
     || { tail -20 .venv/pip.log >&2; stop "the Python packages could not be installed"; }
   rm -f .venv/stamp-*
   touch "$stamp"
 fi
+# Children start often; they must not compile the same files each time, whatever PYTHONDONTWRITEBYTECODE says.
+.venv/bin/python -m compileall -q agent drivers tests/bench

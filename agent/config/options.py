@@ -7,21 +7,21 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-import drivers
 from agent.config.section import Complaint
+from drivers import table
 from drivers.options import OptionRefused, build
 
 
 def known(kind: str) -> dict[str, str]:
     """Return our own drivers of `kind` (`source` or `trigger`) and one sentence about each."""
-    return {name: info.summary for name, info in drivers.DRIVERS.items() if info.kind == kind}
+    return {name: info.summary for name, info in table.DRIVERS.items() if info.kind == kind}
 
 
 def unknown_driver(name: str, kind: str) -> str:
     """Return why `name` is no driver of `kind`, or the empty string when it is one."""
     try:
-        found = drivers.find(name).kind
-    except drivers.UnknownDriver:
+        found = table.find(name).kind
+    except table.UnknownDriver:
         found = ""
     if found == kind:
         return ""
@@ -33,7 +33,7 @@ def unknown_driver(name: str, kind: str) -> str:
 
 def fields(driver: str) -> tuple[dataclasses.Field[Any], ...]:
     """Return the declared options of `driver`."""
-    return dataclasses.fields(drivers.load_options(driver))
+    return dataclasses.fields(table.load_options(driver))
 
 
 def complaints(driver: str, raw: Mapping[str, Any]) -> Iterator[Complaint]:
@@ -42,7 +42,7 @@ def complaints(driver: str, raw: Mapping[str, Any]) -> Iterator[Complaint]:
     Each option is tried alone, so that one mistake does not hide another, then all together.
     """
     try:
-        declared = drivers.load_options(driver)
+        declared = table.load_options(driver)
     except (ImportError, AttributeError) as e:
         yield (), f"the driver {driver!r} cannot be loaded: {e}"
         return

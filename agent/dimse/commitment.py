@@ -13,7 +13,7 @@ from time import monotonic
 from typing import Any
 
 from agent.commitment_statuses import action_outcome
-from agent.model import PeerAddress, peer_from_plain
+from agent.node import PeerAddress, peer_from_plain
 from agent.outcome import Outcome, Phase
 from agent.statuses import failure_outcome
 from drivers.serve import Reply

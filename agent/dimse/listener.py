@@ -28,7 +28,7 @@ from agent.dimse.upper.acceptor import Acceptance
 from agent.dimse.upper.association import Association, Message
 from agent.dimse.upper.failure import PeerFailure, ProtocolError
 from agent.errors import BadRequest
-from agent.model import TlsMaterial
+from agent.node import TlsMaterial
 from drivers.serve import BEAT_EVERY_S, describe, send_beat
 from drivers.wire import Channel, WireClosed, enter
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from time import monotonic
 
-from agent.model import PeerAddress, StoreItem
+from agent.node import PeerAddress, StoreItem
 from agent.outcome import Action, Outcome, Phase
 from agent.statuses import context_outcome, failure_outcome, is_illegal_for_store, store_outcome
 

@@ -13,7 +13,7 @@ import hmac
 import ssl
 from collections.abc import Mapping
 
-from agent.model import TlsMaterial
+from agent.node import TlsMaterial
 from agent.outcome import Phase
 
 from .upper.failure import PeerFailure

@@ -41,7 +41,8 @@ def _lazily(target: str) -> Verb:
 
 def warm_up() -> None:
     """Import what the usual request needs, while nobody waits."""
-    import_module("agent.dimse.storage")
+    for name in ("agent.dimse.storage", "agent.dimse.verification"):
+        import_module(name)
 
 
 def store(request: dict[str, Any], fds: list[int], reply: Reply) -> Answer:  # noqa: ARG001 - a verb
@@ -49,14 +50,14 @@ def store(request: dict[str, Any], fds: list[int], reply: Reply) -> Answer:  # n
 
     Progress: `{"job": id, "outcome": {…}}` once for each item, `{"bytes": n}` at most once a second.
     """
-    from agent import model
+    from agent import node
     from agent.dimse import pace, storage
 
-    peer = model.peer_from_plain(request["peer"])
+    peer = node.peer_from_plain(request["peer"])
     told = Told(reply, pace.Pace(peer.maximum_bytes_per_s, reply.beat).sent)
     storage.store(
         peer,
-        [model.store_item_from_plain(i) for i in request["items"]],
+        [node.store_item_from_plain(i) for i in request["items"]],
         lambda job, outcome: reply.progress({"job": job, "outcome": outcome.to_wire()}),
         tick=reply.beat,
         moved=told.bytes_sent,
@@ -85,8 +86,8 @@ class Told:
 
 def echo(request: dict[str, Any], fds: list[int], reply: Reply) -> Answer:  # noqa: ARG001 - a verb
     """Verify `peer` (plain `PeerAddress`); the answer is `{"outcome": {…}}`."""
-    from agent import model
+    from agent import node
     from agent.dimse import verification
 
-    outcome = verification.echo(model.peer_from_plain(request["peer"]), reply.beat)
+    outcome = verification.echo(node.peer_from_plain(request["peer"]), reply.beat)
     return {"outcome": outcome.to_wire()}, []

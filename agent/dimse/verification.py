@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from time import monotonic
 
-from agent.model import PeerAddress, TlsMaterial
+from agent.node import PeerAddress, TlsMaterial
 from agent.outcome import Outcome, Phase
 from agent.statuses import failure_outcome, store_outcome
 

@@ -11,8 +11,9 @@ import pytest
 from pydicom.data import get_testdata_file
 from pydicom.examples import get_path
 
-from drivers import disabled, find, opencv, simulator
+from drivers import disabled, opencv, simulator
 from drivers.contract import DriverError
+from drivers.table import find
 from drivers.testing import SourceContract, first
 from tests.unit.drivers.hosting import HostedSource
 

@@ -26,7 +26,7 @@ OWNERS = {
     "click": ("agent/cli/", "agent/demo/", "agent/sandbox_command.py"),
 }
 FLOORS = (
-    ("agent/errors.py", "agent/model.py", "agent/lifecycle.py", "agent/outcome.py", "agent/plain.py"),
+    ("agent/errors.py", "agent/node.py", "agent/model.py", "agent/lifecycle.py", "agent/outcome.py", "agent/plain.py"),
     ("agent/config/",),
     ("agent/store/", "agent/spool.py", "agent/child.py", "agent/launcher.py", "agent/objects/", "agent/frame_file.py"),
     ("agent/exam.py", "agent/devices.py", "agent/worklist.py", "agent/delivery.py", "agent/building.py"),

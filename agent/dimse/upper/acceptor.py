@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from time import monotonic
 
 from agent.dimse import tls
-from agent.model import TlsMaterial
+from agent.node import TlsMaterial
 
 from . import dimse
 from .associate import (

@@ -14,7 +14,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Final, NoReturn, Protocol, Self
 
-from agent.model import PeerAddress
+from agent.node import PeerAddress
 from agent.outcome import Phase
 
 from . import dimse

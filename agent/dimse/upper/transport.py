@@ -17,7 +17,7 @@ from contextlib import suppress
 from time import monotonic
 
 from agent.dimse import tls
-from agent.model import PeerAddress, TlsMaterial
+from agent.node import PeerAddress, TlsMaterial
 from agent.outcome import Phase
 
 from .dial import connect
@@ -171,6 +171,7 @@ class Transport:
     def _fill(self, until: float, code: str) -> None:
         """Add what arrives next to the buffer; waits until something does."""
         while not self._take():
+            self.quick_ack()  # for a first piece that was taken without a wait: the second may wait for this
             self._wait(select.POLLIN, until, code)
             self.quick_ack()
 
