@@ -16,7 +16,7 @@ prepare-test:
 demo: prepare-run ## watch the main job happen, from the device's video to the PACS (KEEP=1 stays up)
 	@.venv/bin/modality-agent demo $(if $(KEEP),--keep)
 
-test: prepare-test ## run every test against real peers (Orthanc, DCMTK), 25 kills included
+test: prepare-test ## run every test against real peers (Orthanc, DCMTK), 33 kills included
 	@$(PY) -m pytest
 
 check: prepare-test ## ruff, strict mypy and the rules of the house, under a minute

@@ -53,20 +53,16 @@ class Watch(threading.Thread):
 
 def children(box: Box) -> Iterator[tuple[str, int]]:
     """Yield kind and pid of the service's children; a sender is a peer child that loaded no pydicom."""
-    assert box.process is not None
-    for task in Path(f"/proc/{box.process.pid}/task").iterdir():
-        with suppress(OSError):
-            for pid in map(int, (task / "children").read_text().split()):
-                line = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-                if "drivers.host" in line:
-                    yield "source child", pid
-                elif "agent.objects" in line:
-                    yield "build child", pid
-                elif "agent.dimse.listener" in line:
-                    yield "listener", pid
-                elif "agent.dimse" in line:
-                    maps = Path(f"/proc/{pid}/maps").read_text()
-                    yield "other peer child" if "numpy" in maps else "storage sender", pid
+    for module, pid in box.children():
+        if module == "agent.dimse":
+            with suppress(OSError):
+                maps = Path(f"/proc/{pid}/maps").read_text()
+                yield "other peer child" if "numpy" in maps else "storage sender", pid
+        else:
+            yield _KINDS[module], pid
+
+
+_KINDS = {"drivers.host": "source child", "agent.objects": "build child", "agent.dimse.listener": "listener"}
 
 
 def f11(folder: Path, _count: int) -> Iterator[Row]:

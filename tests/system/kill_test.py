@@ -1,18 +1,22 @@
-"""Kills the service while it captures, builds and sends, and accounts for every acknowledged capture.
+"""Kills the core and its children while they capture, build, send and commit, and accounts for every capture.
 
 `python -m tests.system.kill_test --kills 200`. The oracle knows only what the technician saw (answers of the
-service) and what the PACS holds. At least half of the deaths are inside a capture or a transfer, at named steps.
+service) and what the PACS holds. At least half of the deaths are inside a capture, a transfer or a commitment.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import random
+import signal
 import sys
 import tempfile
 import threading
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
+from time import monotonic
 
 from agent.cli.client import NotRunning
 from agent.errors import AgentError
@@ -22,10 +26,18 @@ _CAPTURE = ("written", "file-synced", "renamed", "folder-synced", "committed", "
 CAPTURE = tuple(f"capture:{step}" for step in _CAPTURE)
 SEND = ("send:claimed", "send:answered", "send:settled")
 BUILD = ("build:written", "build:renamed", "build:folder-synced", "build:verified", "build:queued")
+COMMIT = ("commit:begun", "commit:asked", "commit:report", "commit:settled")
+CHILDREN = {
+    "source child": "drivers.host",
+    "build child": "agent.objects",
+    "peer child": "agent.dimse",
+    "listener child": "agent.dimse.listener",
+}
 RANDOM = "random instant"
 PICTURES = 3
-PLAN = (*CAPTURE, *SEND, *BUILD, *CAPTURE, *SEND, RANDOM, RANDOM)
-"""18 of 25 inside a capture or a transfer; every step at least once in 25."""
+INSIDE = (*CAPTURE, *SEND, *COMMIT)
+PLAN = (*CAPTURE, *SEND, *COMMIT, *BUILD, *CHILDREN, *CAPTURE, *SEND, RANDOM, RANDOM)
+"""22 of 33 inside a capture, a transfer or a commitment; every step at least once in 33."""
 
 
 class Oracle:
@@ -50,6 +62,13 @@ class Oracle:
         wrong += [f"changed: {uid}" for uid, fact in self.told.items() if held.get(uid, {fact}) != {fact}]
         return wrong
 
+    def believe(self, jobs: list[Json], sandbox: Sandbox) -> list[str]:
+        """Return every object that the box calls sent or confirmed and the PACS does not have (promise P5)."""
+        held = {one.sop_instance_uid for one in sandbox.received()}
+        said = [job for job in jobs if job["kind"] == "store" and job["state"] in ("sent", "confirmed")]
+        lies = [job for job in said if job["sop_instance_uid"] not in held]
+        return [f"said {job['state']}: {job['sop_instance_uid']}" for job in lies]
+
 
 class Cruelty:
     """One box that dies again and again."""
@@ -59,6 +78,7 @@ class Cruelty:
         self.box = Box(folder, toml_for(sandbox))
         self.luck = random.Random(seed)
         self._press = 0
+        self.unbelievable: list[str] = []
 
     def run(self, kills: int) -> None:
         for number in range(kills):
@@ -66,10 +86,12 @@ class Cruelty:
 
     def life(self, plan: str) -> None:
         """One start, some work, one death as planned."""
-        # One claim takes a whole batch, so that step may come only once.
-        turn = 1 if plan == "send:claimed" else self.luck.randint(1, PICTURES)
-        at = {} if plan == RANDOM else {"MODALITY_AGENT_KILL_AT": f"{plan}#{turn}"}
-        self.box.start(ready=False, **at)
+        # One claim takes a whole batch, and one commitment an exam, so those steps may come only once.
+        turn = 1 if plan == "send:claimed" or plan in COMMIT else self.luck.randint(1, PICTURES)
+        named = plan != RANDOM and plan not in CHILDREN
+        self.box.start(ready=False, **({"MODALITY_AGENT_KILL_AT": f"{plan}#{turn}"} if named else {}))
+        if plan in CHILDREN:
+            threading.Thread(target=self.kill_child, args=(plan,), daemon=True).start()
         timer = threading.Timer(self.luck.uniform(0.3, 4.0), self.box.process.kill) if plan == RANDOM else None
         if timer:
             timer.start()
@@ -84,6 +106,23 @@ class Cruelty:
             if timer:
                 timer.cancel()
         self.deaths[plan] += 1
+
+    def kill_child(self, plan: str) -> None:
+        """SIGKILL one child at a random instant of its life, and the core a moment later."""
+        assert self.box.process is not None
+        PAUSE.wait(self.luck.uniform(0.2, 2.5))
+        end = monotonic() + 15
+        while monotonic() < end and self.box.process.poll() is None:
+            pids = [pid for module, pid in self.box.children() if module == CHILDREN[plan]]
+            if pids:
+                PAUSE.wait(self.luck.uniform(0, 0.1))
+                with suppress(ProcessLookupError):
+                    os.kill(self.luck.choice(pids), signal.SIGKILL)
+                break
+            PAUSE.wait(0.01)
+        PAUSE.wait(self.luck.uniform(0.5, 3.0))
+        with suppress(ProcessLookupError):
+            self.box.process.send_signal(signal.SIGKILL)
 
     def try_to_work(self) -> str:
         """Work until the box dies and return what ended the work."""
@@ -129,6 +168,7 @@ class Cruelty:
 
         wait_for("the queue is empty", done, 120)
         PAUSE.wait(0.3)
+        self.unbelievable = self.oracle.believe(self.box.get("/queue"), self.sandbox)
         self.box.stop()
 
 
@@ -138,14 +178,14 @@ def main(kills: int, seed: int) -> int:
         cruelty = Cruelty(sandbox, Path(folder) / "box", seed)
         cruelty.run(kills)
         cruelty.settle()
-        wrong = cruelty.oracle.account(sandbox)
+        wrong = cruelty.oracle.account(sandbox) + cruelty.unbelievable
         for step in dict.fromkeys(PLAN):
             print(f"{cruelty.deaths[step]:5d}  {step}")
         for step, count in cruelty.deaths.items():
             if step.startswith("missed"):
                 print(f"{count:5d}  {step}")
-        inside = sum(cruelty.deaths[step] for step in (*CAPTURE, *SEND))
-        print(f"{kills} kills (seed {seed}), {inside} inside a capture or a transfer")
+        inside = sum(cruelty.deaths[step] for step in INSIDE)
+        print(f"{kills} kills (seed {seed}), {inside} inside a capture, a transfer or a commitment")
         print(f"{len(cruelty.oracle.told)} captures acknowledged, {cruelty.oracle.refused} refused, {len(wrong)} wrong")
         for line in wrong:
             print(line)

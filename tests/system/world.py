@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -190,6 +190,16 @@ class Box:
 
     def text(self) -> str:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def children(self) -> Iterator[tuple[str, int]]:
+        """Yield module and pid of every child of the core that lives now."""
+        assert self.process is not None
+        for task in Path(f"/proc/{self.process.pid}/task").iterdir():
+            with suppress(OSError):
+                for pid in map(int, (task / "children").read_text().split()):
+                    words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+                    if b"-m" in words:
+                        yield words[words.index(b"-m") + 1].decode(), pid
 
     def kill(self) -> None:
         """SIGKILL the core, at once."""
