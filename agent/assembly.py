@@ -15,6 +15,7 @@ from typing import Any
 from agent import __version__
 from agent.building import Building
 from agent.certificates import Certificates
+from agent.changes import Changes
 from agent.clock import Clock
 from agent.commitment import CommitmentReports, CommitmentRequests
 from agent.config.peer import DestinationConfig
@@ -33,7 +34,7 @@ from agent.peers import Peers
 from agent.procedure_steps import ProcedureStepMessages
 from agent.retention import Retention, RetentionRules
 from agent.retry import RetryPolicy
-from agent.service import BoxFacts, Changes, Service
+from agent.service import BoxFacts, Service
 from agent.spool import Spool, Steps
 from agent.store import Store
 from agent.store.jobs import COMMIT, N_CREATE, N_SET, STORE

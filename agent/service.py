@@ -18,6 +18,7 @@ from typing import Any
 
 from agent import __version__, similar
 from agent.building import Building
+from agent.changes import Changes
 from agent.clock import Clock
 from agent.delivery import Destination
 from agent.devices import Devices
@@ -26,7 +27,7 @@ from agent.exam import Examinations, Press
 from agent.lifecycle import DestinationState, FrameState, JobState
 from agent.model import Patient, PeerAddress, Route
 from agent.spool import Spool
-from agent.store import Exam, Job, Store, StoredFrame
+from agent.store import Exam, Store
 from agent.store.jobs import STORE
 from agent.view import (
     AlarmView,
@@ -36,12 +37,12 @@ from agent.view import (
     ExamView,
     FrameView,
     JobView,
-    PatientView,
     ProcessView,
     SourceView,
     StatusView,
     WorklistView,
 )
+from agent.viewing import all_in, frame_view, job_view, patient_view
 from agent.worklist import Worklist
 
 
@@ -162,7 +163,7 @@ class Service:
             EntryView(
                 key=entry.step.key,
                 digest=entry.digest,
-                patient=_patient(entry.step.patient),
+                patient=patient_view(entry.step.patient),
                 accession_number=entry.step.accession_number,
                 procedure=entry.step.scheduled_procedure_step_description
                 or entry.step.requested_procedure_description,
@@ -206,6 +207,7 @@ class Service:
     def queue(self, limit: int = 500) -> tuple[JobView, ...]:
         """Return the queue: first what is not done, then the newest of the rest."""
         exams: dict[str, Exam] = {}
+        now = self._clock.now().timestamp()
         numbers: dict[str, int] = {}
         views = []
         for job in self._store.jobs.recent(limit):
@@ -213,7 +215,7 @@ class Service:
                 exams[job.exam_id] = self._store.exams.get(job.exam_id)
                 frames = self._store.frames.of_exam(job.exam_id)
                 numbers.update({f.record.frame_id: f.record.instance_number for f in frames})
-            views.append(self._job(job, exams[job.exam_id], numbers.get(job.frame_id, 0)))
+            views.append(job_view(job, exams[job.exam_id], numbers.get(job.frame_id, 0), now))
         return tuple(views)
 
     def attempts(self, job_id: int) -> list[dict[str, str]]:
@@ -255,7 +257,7 @@ class Service:
         if not trigger_id or len(trigger_id) > 64:
             raise BadRequest("A capture needs an identifier of its press (1 to 64 characters).")
         press = Press(trigger_id=trigger_id, pressed_ns=pressed_ns or int(self._clock.monotonic() * 1e9))
-        return _frame(self._exams.capture(source, press, exam_id=exam_id))
+        return frame_view(self._exams.capture(source, press, exam_id=exam_id))
 
     def exam_event(self, exam_id: str, event: str, who: str, reason: str = "", code: str = "") -> ExamView:
         """`finish`, `undo`, `release`, `hold`, `discard` or `resume` an exam; durable on return.
@@ -279,7 +281,7 @@ class Service:
         """Let a held frame take part again; a person looked at it."""
         self._store.frames.apply(frame_id, "accept", self._stamp(who))
         self._building.wake()
-        return _frame(self._store.frames.get(frame_id))
+        return frame_view(self._store.frames.get(frame_id))
 
     def job_event(self, job_id: int, event: str, who: str, reason: str = "") -> JobView:
         """`retry now`, `hold` or `discard` one job; durable on return."""
@@ -301,7 +303,7 @@ class Service:
         if job.destination in self._destinations:
             self._destinations[job.destination].wake()
         number = self._store.frames.get(job.frame_id).record.instance_number if job.frame_id else 0
-        return self._job(job, self._store.exams.get(job.exam_id), number)
+        return job_view(job, self._store.exams.get(job.exam_id), number, self._clock.now().timestamp())
 
     def echo(self, destination: str) -> EchoView:
         """Test one destination, or `worklist`, with C-ECHO and name the failing phase; raises `NotFound`."""
@@ -367,7 +369,7 @@ class Service:
             reason=exam.reason,
             kind=exam.kind.value,
             paused=self._exams.paused(exam),
-            patient=_patient(exam.snapshot.patient),
+            patient=patient_view(exam.snapshot.patient),
             accession_number=exam.snapshot.accession_number,
             procedure=(step.scheduled_procedure_step_description or step.requested_procedure_description)
             if step
@@ -378,101 +380,12 @@ class Service:
             finished_at=exam.finished_at,
             undo_left_s=max(0.0, exam.release_due - now) if exam.release_due is not None else None,
             captured=exam.captured,
-            sent=len(_all_in([job for job in jobs if job.required], (JobState.DONE, JobState.CONFIRMED))),
-            confirmed=len(_all_in([job for job in jobs if job.commits], (JobState.CONFIRMED,))),
+            sent=len(all_in([job for job in jobs if job.required], (JobState.DONE, JobState.CONFIRMED))),
+            confirmed=len(all_in([job for job in jobs if job.commits], (JobState.CONFIRMED,))),
             held=sum(frame.state is FrameState.HELD for frame in frames),
-            frames=tuple(_frame(frame) for frame in frames) if with_frames else (),
+            frames=tuple(frame_view(frame) for frame in frames) if with_frames else (),
         )
 
-    def _job(self, job: Job, exam: Exam, number: int) -> JobView:
-        waits = job.state is JobState.PENDING
-        return JobView(
-            job_id=job.job_id,
-            kind=job.kind,
-            destination=job.destination,
-            state=_JOB_WORDS[job.state],
-            waits_for=job.waits_for,
-            code=job.code,
-            words=job.words,
-            attempts=job.attempts,
-            next_try_s=max(0.0, job.not_before - self._clock.now().timestamp()) if waits else None,
-            frame_id=job.frame_id,
-            exam_id=job.exam_id,
-            number=number,
-            patient=_patient(exam.snapshot.patient),
-            sop_instance_uid=job.sop_instance_uid,
-            settled_at=job.settled_at,
-        )
-
-
-_JOB_WORDS = {
-    JobState.PENDING: "waiting",
-    JobState.WAITING: "waiting",
-    JobState.RUNNING: "sending",
-    JobState.DONE: "sent",
-    JobState.CONFIRMED: "confirmed",
-    JobState.HELD: "held",
-    JobState.DISCARDED: "discarded",
-}
-
-
-class Changes:
-    """Wakes those who look whenever something changed; a number that only grows."""
-
-    def __init__(self) -> None:
-        self._number = 0
-        self._changed = threading.Condition()
-        self._listeners: list[Callable[[str, str], None]] = []
-
-    def notice(self, what: str, name: str) -> None:
-        """Something called `name` of the kind `what` changed."""
-        with self._changed:
-            self._number += 1
-            self._changed.notify_all()
-        for listener in self._listeners:
-            listener(what, name)
-
-    def listen(self, listener: Callable[[str, str], None]) -> None:
-        """Call `listener` at every change (the composition root wires workers together with it)."""
-        self._listeners.append(listener)
-
-    def wait(self, seen: int, timeout_s: float) -> int:
-        """Return the number of changes once it differs from `seen`, or after `timeout_s`."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._number != seen, timeout_s)
-            return self._number
-
-
-def _all_in(jobs: list[Job], states: tuple[JobState, ...]) -> set[str]:
-    """Return the frames all of whose `jobs` are in one of `states`."""
-    return {job.frame_id for job in jobs} - {job.frame_id for job in jobs if job.state not in states}
-
-
-def _patient(patient: Patient) -> PatientView:
-    return PatientView(
-        name=patient.patient_name,
-        patient_id=patient.patient_id,
-        birth_date=patient.patient_birth_date,
-        sex=patient.patient_sex,
-    )
-
-
-def _frame(frame: StoredFrame) -> FrameView:
-    record = frame.record
-    return FrameView(
-        frame_id=record.frame_id,
-        exam_id=record.exam_id,
-        number=record.instance_number,
-        state=frame.state.value,
-        reason=frame.reason,
-        sop_instance_uid=record.sop_instance_uid,
-        payload_sha256=record.payload_sha256,
-        transfer_syntax_uid=record.transfer_syntax_uid,
-        frame_number=record.frame_number,
-        rows=record.rows,
-        columns=record.columns,
-        captured_at=frame.captured_at,
-    )
 
 
 def _proc_status() -> str:
