@@ -92,3 +92,28 @@ def page_certificate(root: Path) -> tuple[str, str]:
         if done.returncode != 0:
             raise StorageError("The certificate of the page could not be made.")
     return str(certificate), str(key)
+
+
+_CHACHA_ALONE = """openssl_conf = modality_agent
+[modality_agent]
+ssl_conf = ssl
+[ssl]
+system_default = chacha
+[chacha]
+CipherString = ECDHE+CHACHA20
+Ciphersuites = TLS_CHACHA20_POLY1305_SHA256
+"""
+
+
+def chacha_configuration(root: Path, cpuinfo: Path = Path("/proc/cpuinfo")) -> Path | None:
+    """Return an OpenSSL configuration that offers ChaCha20 alone where the processor has no AES instructions.
+
+    None where it has them. AES in software costs such a processor several times as much (performance.md 5).
+    """
+    words = cpuinfo.read_text(encoding="ascii", errors="replace").split() if cpuinfo.exists() else []
+    if "aes" in words and os.environ.get("MODALITY_AGENT_NO_AES") != "1":
+        return None
+    path = root / "openssl-chacha20.cnf"
+    if not path.exists() or path.read_text(encoding="ascii") != _CHACHA_ALONE:
+        path.write_text(_CHACHA_ALONE, encoding="ascii")
+    return path

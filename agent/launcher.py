@@ -36,6 +36,7 @@ class ChildKind:
     resident_limit_mb: int
     ready_timeout_s: float = 30.0
     beat_timeout_s: float = 15.0
+    environment: tuple[tuple[str, str], ...] = ()
     beats_while_busy: bool = False
     """True: the work loop beats also during a request, so a silent one hangs."""
 
@@ -130,7 +131,7 @@ class ExecLauncher:
             stdin=subprocess.DEVNULL,
             pass_fds=(channel_fd,),
             start_new_session=True,
-            env={**base, CHANNEL: str(channel_fd), "PYTHONFAULTHANDLER": ""},
+            env={**base, **dict(kind.environment), CHANNEL: str(channel_fd), "PYTHONFAULTHANDLER": ""},
         )
         limit = kind.data_limit_mb << 20
         resource.prlimit(popen.pid, resource.RLIMIT_DATA, (limit, limit))

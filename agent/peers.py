@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from agent.child import PEER, Answer, Child, Progress
@@ -12,12 +15,24 @@ from agent.launcher import Launcher
 from agent.model import PeerAddress
 from agent.outcome import Action, Outcome, Phase, outcome_from_wire
 
+_DAY_S = 86400.0
+_CIPHER_CODES = frozenset({"tls no common cipher", "tls"})
+
 
 class Peers:
-    """Hands out peer children."""
+    """Hands out peer children.
 
-    def __init__(self, launcher: Launcher) -> None:
-        self._launcher = launcher
+    `chacha`: OpenSSL configuration that offers ChaCha20 alone, for processors without AES instructions; a peer that
+    has no such cipher is called as usual for a day. None: everybody is.
+    """
+
+    def __init__(
+        self, launcher: Launcher, *, chacha: Path | None = None, monotonic: Callable[[], float] = monotonic
+    ) -> None:
+        self._launcher, self._monotonic = launcher, monotonic
+        self._usual = PEER
+        self._first = replace(PEER, environment=(("OPENSSL_CONF", str(chacha)),)) if chacha else PEER
+        self._wants_aes: dict[str, float] = {}
         self._spare: Child | None = None
         self._lock = threading.Lock()
         self._closed = False
@@ -32,7 +47,25 @@ class Peers:
         on_progress: Progress | None = None,
     ) -> Answer:
         """Have one peer child do one thing and end it; raises what `Child.request` raises."""
-        child = self._take()
+        name = str(params.get("peer", {}).get("name", ""))
+        if self._first is not self._usual and self._wants_aes.get(name, 0.0) <= self._monotonic():
+            heard = _NoCommonCipher(on_progress)
+            answer = self._call(self._take(), do, params, deadline_s, idle_s, heard.progress)
+            if not heard.refused(answer[0]):
+                return answer
+            self._wants_aes[name] = self._monotonic() + _DAY_S
+        usual = self._take() if self._first is self._usual else Child(self._usual, self._launcher)
+        return self._call(usual, do, params, deadline_s, idle_s, on_progress)
+
+    def _call(
+        self,
+        child: Child,
+        do: str,
+        params: dict[str, Any],
+        deadline_s: float,
+        idle_s: float | None,
+        on_progress: Progress | None,
+    ) -> Answer:
         try:
             child.wait_ready()
             return child.request(do, params, deadline_s=deadline_s, idle_s=idle_s, on_progress=on_progress)
@@ -47,13 +80,13 @@ class Peers:
             return spare
         if spare is not None:
             spare.stop()
-        return Child(PEER, self._launcher)
+        return Child(self._first, self._launcher)
 
     def _warm(self) -> None:
         with self._lock:
             if self._spare is None and not self._closed:
                 try:
-                    self._spare = Child(PEER, self._launcher)
+                    self._spare = Child(self._first, self._launcher)
                 except AgentError:
                     self._spare = None
 
@@ -64,6 +97,25 @@ class Peers:
             spare, self._spare = self._spare, None
         if spare is not None:
             spare.stop()
+
+
+class _NoCommonCipher:
+    """Keeps back the outcomes of a try that failed for want of a common cipher: nothing was sent in it."""
+
+    def __init__(self, on_progress: Progress | None) -> None:
+        self._on_progress = on_progress
+        self._refused = False
+
+    def progress(self, value: dict[str, Any], fds: list[int]) -> dict[str, Any] | None:
+        """Pass on everything else."""
+        if value.get("outcome", {}).get("code") in _CIPHER_CODES:
+            self._refused = True
+            return None
+        return self._on_progress(value, fds) if self._on_progress else None
+
+    def refused(self, answer: dict[str, Any]) -> bool:
+        """Return whether the peer has no such cipher; `answer` is the child's last word."""
+        return self._refused or answer.get("outcome", {}).get("code") in _CIPHER_CODES
 
 
 def echo(peer: PeerAddress, peers: Peers) -> Outcome:

@@ -20,7 +20,7 @@ from agent.assembly import Ground, House
 from agent.config.load import load
 from agent.config.schema import Configuration
 from agent.errors import AgentError, AnotherWriter, DatabaseDamaged, StorageError
-from agent.host import SystemClock, boot_id, kill_steps
+from agent.host import SystemClock, boot_id, chacha_configuration, kill_steps
 from agent.launcher import ExecLauncher
 from agent.ops import journal, manager
 from agent.ops.progress import Progress
@@ -104,7 +104,7 @@ class Supervisor:
         report = BootScan(store, spool, self.stamp()).run()
         _tell_report(report, clean=clean)
         launcher = ExecLauncher()
-        peers = Peers(launcher)
+        peers = Peers(launcher, chacha=chacha_configuration(self._root))
         progress = Progress(self._clock.monotonic)
         ground = Ground(
             configuration=self._configuration,

@@ -71,9 +71,14 @@ def test_what_is_confirmed_leaves_the_disk_and_stays_away(sandbox: Sandbox, tmp_
         store, spool = Store(box.data / "agent.sqlite3"), Spool(box.data / "spool")
         rules = RetentionRules(keep_s=0, deleted_s=0, purge_below_bytes=0, minimum_free_bytes=0)
         retention = Retention(
-            store, spool, rules,
-            stamp=lambda: replace(STAMP, unix=4e9), notice=lambda _w, _n: None, turned=lambda: None, steps=lambda _step: None,
-        )  # fmt: skip
+            store,
+            spool,
+            rules,
+            stamp=lambda: replace(STAMP, unix=4e9),
+            notice=lambda _what, _name: None,
+            turned=lambda: None,
+            steps=lambda _step: None,
+        )
         assert retention.turn() == 1
         assert retention.turn() == 0
         store.close()
