@@ -38,8 +38,9 @@ def f1(folder: Path, count: int) -> Iterator[Row]:
             mine, theirs = _to_orthanc(archive, batch, count)
         work = f"300 x 100 KB to default Orthanc{', on disk' if name else ''}, objects/s, dcmsend"
         peer = rates(theirs, 300)
-        yield row(f"F1{name}", f"{work}, in-process", rates(mine, 300, whole=False), peer, ">= 20")
-        yield row(f"F1{name}-whole", f"{work}, whole process", rates(mine, 300), peer, ">= 12")
+        goals = (">= 0", ">= 0") if name else (">= 20", ">= 12")  # on disk: Orthanc's disk is measured, so only told
+        yield row(f"F1{name}", f"{work}, in-process", rates(mine, 300, whole=False), peer, goals[0])
+        yield row(f"F1{name}-whole", f"{work}, whole process", rates(mine, 300), peer, goals[1])
 
 
 def _to_orthanc(archive: Orthanc, batch: Batch, count: int) -> Pair:

@@ -16,8 +16,8 @@ SIZES = (1_000, 10_000, 100_000, 1_000_000)
 _FILL = """INSERT INTO job (kind, destination, exam_id, subject, state, not_before, retried, attempts, created_at)
     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
     SELECT 'store', CASE i % 3 WHEN 0 THEN 'other' ELSE 'pacs' END, 'e' || (i / 10), 'f' || i,
-        CASE i % 10 WHEN 9 THEN 'done' ELSE 'pending' END, 1000.0 + (i * 7919) % 100000, i % 4 = 0, 0, '' FROM n"""
-VALUES = {"run_id": "r", "destination": "pacs", "now": 2e5, "limit": 50, "retried": 0, "horizon": 3e5, "name": "pacs"}
+        CASE i % 10 WHEN 9 THEN 'done' ELSE 'pending' END, 1000.0 + i / 10.0, i % 4 = 0, 0, '' FROM n"""
+VALUES = {"run_id": "r", "destination": "pacs", "now": 2e6, "limit": 50, "retried": 0, "horizon": 3e6, "name": "pacs"}
 
 
 def f10(folder: Path, count: int) -> Iterator[Row]:
