@@ -26,6 +26,7 @@ from agent.store.transition import Stamp
 _TURN_S = 10.0
 _DEADLINE_S = 120.0
 _CHILD_TRIES = 3
+_FORGOTTEN, _FORGOTTEN_S = "I-10", 8 * 3600.0
 
 
 class Building:
@@ -54,6 +55,7 @@ class Building:
         self._wake = threading.Event()
         self._child: Child | None = None
         self._child_failures: dict[str, int] = {}
+        self._reminded: set[str] = set()
 
     def wake(self) -> None:
         """An exam may have been finished or released."""
@@ -66,10 +68,22 @@ class Building:
             self._wake.clear()
             for exam_id in self._store.exams.release_due(self._stamp().unix, self._undo_window_s, self._stamp()):
                 self._notice("exam", exam_id)
+            self._remind()
             if not self._build_some(stop):
                 self._rest()
                 self._wake.wait(self._until_next_release())
         self._end_child()
+
+    def _remind(self) -> None:
+        """Tell aloud which exams somebody held and forgot; their procedure steps stay in progress (ruling 5)."""
+        stamp = self._stamp()
+        forgotten = set(self._store.exams.held_before(stamp.unix - _FORGOTTEN_S))
+        for exam_id in forgotten - self._reminded:
+            words = "An exam is held for more than eight hours: somebody has to release or discard it."
+            self._store.records.raise_alarm(_FORGOTTEN, exam_id, words, stamp)
+        for exam_id in self._reminded - forgotten:
+            self._store.records.clear_alarm(_FORGOTTEN, exam_id, stamp)
+        self._reminded = forgotten
 
     def _until_next_release(self) -> float:
         dues = [d for d in (self._store.exams.next_release(), self._store.frames.next_release()) if d is not None]

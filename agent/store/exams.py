@@ -267,6 +267,14 @@ class Exams:
             row = connection.execute("SELECT min(release_due) AS due FROM exam WHERE state = 'finishing'").fetchone()
             return None if row["due"] is None else float(row["due"])
 
+    def held_before(self, unix: float) -> list[str]:
+        """Return the exams that are held since before `unix` (seconds)."""
+        query = """SELECT exam_id FROM exam WHERE state = 'held' AND (
+            SELECT max(CAST(strftime('%s', at) AS REAL)) FROM event
+            WHERE machine = 'exam' AND subject = exam_id AND after = 'held') < ?"""
+        with self._database.read() as connection:
+            return [row["exam_id"] for row in connection.execute(query, (unix,))]
+
     def close_delivered(self, stamp: Stamp) -> list[str]:
         """Move released exams whose frames are all built and whose required objects are all sent to `delivered`."""
         query = """SELECT exam_id FROM exam WHERE state = 'released'

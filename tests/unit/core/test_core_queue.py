@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -208,6 +209,15 @@ def test_pictures_released_one_by_one(store: Store) -> None:
     assert store.frames.next_release() == STAMP.unix + 60
     assert store.frames.to_build(STAMP.unix + 60, 60) == [frame(1).frame_id]
     assert store.frames.to_build(STAMP.unix - 10_000, 60) == [frame(1).frame_id], "a clock that jumped back"
+
+
+def test_an_exam_that_is_held_for_long_is_known(store: Store) -> None:
+    store.exams.apply("e1", "hold", STAMP, reason="identity")
+    held_at = datetime.fromisoformat(STAMP.at).timestamp()
+    assert store.exams.held_before(held_at) == []
+    assert store.exams.held_before(held_at + 1) == ["e1"]
+    store.exams.apply("e1", "release", STAMP)
+    assert store.exams.held_before(held_at + 1) == []
 
 
 # --- Storage Commitment ------------------------------------------------------------------------------------
