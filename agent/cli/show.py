@@ -88,7 +88,7 @@ def queue(jobs: list[dict[str, Any]]) -> str:
             {"waiting": "stored here, waits", "held": "stored here, HELD"}.get(job["state"], job["state"]),
             job["attempts"],
             "" if job["next_try_s"] is None else f"in {job['next_try_s']:.0f} s",
-            f"{job['words']} ({job['code']})" if job["words"] and job["state"] != "sent" else job["code"],
+            f"{job['words']} ({job['code']})" if job["words"] and job["state"] not in ("sent", "confirmed") else job["code"],
         )
         for job in jobs
     ]

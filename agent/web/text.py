@@ -20,6 +20,8 @@ _ENGLISH: Words = {
     "seconds": "s", "reason": "Reason", "release": "Send as it is", "back": "Back", "safe":
     "What was captured before is safe.", "nothing_waits": "Nothing waits.", "empty": "No patients in the list.",
     "undo_left": "Will be sent in", "open_exam": "Open exam",
+    "n-create": "Exam begun, told to the RIS", "n-set": "Exam ended, told to the RIS",
+    "commit": "Asked to take responsibility",
 }  # fmt: skip
 _UKRAINIAN: Words = {
     "worklist": "Список пацієнтів", "queue": "Черга", "refresh": "Оновити", "emergency": "Невідкладне обстеження",
@@ -37,6 +39,8 @@ _UKRAINIAN: Words = {
     "next_try": "наступна спроба через", "seconds": "с", "reason": "Причина", "release": "Надіслати як є",
     "back": "Назад", "safe": "Усе зняте раніше збережено.", "nothing_waits": "Черга порожня.",
     "empty": "У списку немає пацієнтів.", "undo_left": "Буде надіслано через", "open_exam": "Відкрите обстеження",
+    "n-create": "Початок обстеження — для РІС", "n-set": "Кінець обстеження — для РІС",
+    "commit": "Запит про відповідальність архіву",
 }  # fmt: skip
 LANGUAGES: dict[str, Words] = {"en": _ENGLISH, "uk": _UKRAINIAN}
 
