@@ -72,6 +72,11 @@ def worklist(view: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _why(job: dict[str, Any]) -> str:
+    told = job["words"] and job["state"] not in ("sent", "confirmed")
+    return f"{job['words']} ({job['code']})" if told else str(job["code"])
+
+
 _WHAT = {"n-create": "step begun", "n-set": "step ended", "commit": "commitment"}
 
 
@@ -88,7 +93,7 @@ def queue(jobs: list[dict[str, Any]]) -> str:
             {"waiting": "stored here, waits", "held": "stored here, HELD"}.get(job["state"], job["state"]),
             job["attempts"],
             "" if job["next_try_s"] is None else f"in {job['next_try_s']:.0f} s",
-            f"{job['words']} ({job['code']})" if job["words"] and job["state"] not in ("sent", "confirmed") else job["code"],
+            _why(job),
         )
         for job in jobs
     ]
