@@ -15,6 +15,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from agent.errors import SnapshotMismatch, SpoolDamaged
@@ -50,12 +51,12 @@ def encode_header(
     Raises `SnapshotMismatch` when `record` does not name the digest of `snapshot`, `ValueError` for values
     that JSON cannot hold or a header of more than 4 MiB.
     """
-    if record.snapshot_digest != snapshot.digest():
+    if record.snapshot_digest != _digest(snapshot):
         raise SnapshotMismatch
     plain = {
         "record": to_plain(record),
-        "snapshot": to_plain(snapshot),
-        "equipment": to_plain(equipment),
+        "snapshot": _told(snapshot),
+        "equipment": _told(equipment),
         "extra": dict(extra),
     }
     text = json.dumps(plain, ensure_ascii=False, sort_keys=True, allow_nan=False).encode()
@@ -64,6 +65,17 @@ def encode_header(
         raise ValueError("the header is too long")
     body = text.ljust(length - _FIRST_LINE - 1) + b"\n"
     return MAGIC + b"%08d %s\n" % (length, hashlib.sha256(body).hexdigest().encode()) + body
+
+
+@lru_cache(maxsize=8)
+def _told(value: IdentitySnapshot | Equipment) -> dict[str, Any]:
+    """Return what does not change from one press to the next, made plain once."""
+    return to_plain(value)
+
+
+@lru_cache(maxsize=8)
+def _digest(snapshot: IdentitySnapshot) -> str:
+    return snapshot.digest()
 
 
 def decode_header(read: Read) -> FrameHeader:
