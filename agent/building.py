@@ -55,7 +55,6 @@ class Building:
         self._wake = threading.Event()
         self._child: Child | None = None
         self._child_failures: dict[str, int] = {}
-        self._reminded: set[str] = set()
 
     def wake(self) -> None:
         """An exam may have been finished or released."""
@@ -78,12 +77,12 @@ class Building:
         """Tell aloud which exams somebody held and forgot; their procedure steps stay in progress (ruling 5)."""
         stamp = self._stamp()
         forgotten = set(self._store.exams.held_before(stamp.unix - _FORGOTTEN_S))
-        for exam_id in forgotten - self._reminded:
+        reminded = {a["subject"] for a in self._store.records.alarms() if a["code"] == _FORGOTTEN}
+        for exam_id in forgotten - reminded:
             words = "An exam is held for more than eight hours: somebody has to release or discard it."
             self._store.records.raise_alarm(_FORGOTTEN, exam_id, words, stamp)
-        for exam_id in self._reminded - forgotten:
+        for exam_id in reminded - forgotten:
             self._store.records.clear_alarm(_FORGOTTEN, exam_id, stamp)
-        self._reminded = forgotten
 
     def _until_next_release(self) -> float:
         dues = [d for d in (self._store.exams.next_release(), self._store.frames.next_release()) if d is not None]
