@@ -21,7 +21,7 @@ _ENGLISH: Words = {
     "What was captured before is safe.", "nothing_waits": "Nothing waits.", "empty": "No patients in the list.",
     "undo_left": "Will be sent in", "open_exam": "Open exam",
     "n-create": "Exam begun, told to the RIS", "n-set": "Exam ended, told to the RIS",
-    "commit": "Asked to take responsibility",
+    "commit": "Asked to take responsibility", "images_left": "⚠ Room for pictures",
 }  # fmt: skip
 _UKRAINIAN: Words = {
     "worklist": "Список пацієнтів", "queue": "Черга", "refresh": "Оновити", "emergency": "Невідкладне обстеження",
@@ -40,7 +40,7 @@ _UKRAINIAN: Words = {
     "back": "Назад", "safe": "Усе зняте раніше збережено.", "nothing_waits": "Черга порожня.",
     "empty": "У списку немає пацієнтів.", "undo_left": "Буде надіслано через", "open_exam": "Відкрите обстеження",
     "n-create": "Початок обстеження — для РІС", "n-set": "Кінець обстеження — для РІС",
-    "commit": "Запит про відповідальність архіву",
+    "commit": "Запит про відповідальність архіву", "images_left": "⚠ Лишилося місця для знімків",
 }  # fmt: skip
 LANGUAGES: dict[str, Words] = {"en": _ENGLISH, "uk": _UKRAINIAN}
 
