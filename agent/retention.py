@@ -13,7 +13,7 @@ from agent.spool import Spool, Steps
 from agent.store import Store
 from agent.store.transition import Stamp
 
-_TURN_S = 60.0
+_TURN_S = 20.0
 _AT_ONCE = 100
 _DAY_S = 86400.0
 _FULL_CODE = "D-06"
@@ -52,7 +52,7 @@ class Retention:
         self._wake.set()
 
     def run(self, stop: threading.Event) -> None:
-        """Look once a minute until `stop`; the thread's main loop."""
+        """Look every 20 s until `stop`; the thread's main loop."""
         while not stop.is_set():
             self._turned()
             self._wake.clear()

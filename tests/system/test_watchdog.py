@@ -13,10 +13,13 @@ import pytest
 from tests.system.world import PAUSE, Sandbox, box_in, toml_for, wait_for
 
 QUICK = """
-import agent.assembly, agent.building, agent.delivery, agent.devices, agent.triggers, agent.worklist, agent.supervisor
-agent.assembly.ALLOWED_TURN_S = 3.0
-for room in (agent.building, agent.delivery, agent.devices, agent.triggers, agent.worklist):
+import agent.assembly, agent.building, agent.certificates, agent.delivery, agent.devices, agent.listening
+import agent.retention, agent.supervisor, agent.triggers, agent.worklist
+rooms = (agent.building, agent.certificates, agent.delivery, agent.devices, agent.listening, agent.retention)
+for room in (*rooms, agent.triggers, agent.worklist):
+    assert room._TURN_S < agent.assembly.ALLOWED_TURN_S / 2
     room._TURN_S = 0.3
+agent.assembly.ALLOWED_TURN_S = 3.0
 import os, threading
 def blocks(kind, name):
     real = getattr(kind, name)
@@ -43,6 +46,8 @@ WORKERS = {
     "        while os.path.exists(os.environ['BLOCK']): threading.Event().wait(0.1)\n"
     "        self._turned(); stop.wait(0.3)\n"
     "Triggers.run = run",
+    "retention": "from agent.retention import Retention; blocks(Retention, 'turn')",
+    "listener": "from agent.listening import Listening; blocks(Listening, '_take_one')",
     "source": "from agent.child import Child; blocks(Child, 'wait_dead')",
 }
 
