@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from agent.errors import Blame
-from agent.outcome import Action, Outcome, Phase
-from agent.statuses import StatusRow
+from agent.outcome import Action, Outcome
+from agent.statuses import StatusRow, row_of, status_outcome
 
 _PEER = Blame.DESTINATION
 
@@ -24,21 +24,13 @@ N_ACTION: tuple[StatusRow, ...] = (
 """The status of an N-ACTION response; the first row that matches rules. A refused transaction UID is dead."""
 
 
+_NO_STATUS = StatusRow(0, 0, Action.RETRY_LATER, _PEER, "The archive's answer carries no status.", 0, True)
+
+
 def action_outcome(status: int | None, comment: str = "") -> Outcome:
     """Return what the status of an N-ACTION response means (None: none came in a response)."""
-    if status is None:
-        words = "The archive answered without a status."
-        return Outcome(phase=Phase.RESPONSE, action=Action.RETRY_LATER, code="no status", words=words, blame=_PEER)
-    row = next(r for r in N_ACTION if r.first <= status <= r.last)
-    return Outcome(
-        phase=Phase.RESPONSE,
-        action=row.action,
-        code=f"0x{status:04X}",
-        words=row.words,
-        blame=row.blame,
-        tries=row.tries,
-        comment=comment,
-    )
+    row = _NO_STATUS if status is None else row_of(N_ACTION, status)
+    return status_outcome(row, status, comment=comment)
 
 
 class Verdict(StrEnum):

@@ -74,7 +74,17 @@ def is_illegal_for_store(status: int) -> bool:
 
 def store_outcome(status: int | None, *, comment: str = "", offending_element: str = "") -> Outcome:
     """Return what a C-STORE-RSP with `status` (None: the element is missing) means for the instance."""
-    row = NO_STATUS if status is None else next(r for r in C_STORE if r.first <= status <= r.last)
+    row = NO_STATUS if status is None else row_of(C_STORE, status)
+    return status_outcome(row, status, comment=comment, offending_element=offending_element)
+
+
+def row_of(rows: tuple[StatusRow, ...], status: int) -> StatusRow:
+    """Return the first row that holds `status`; the last row of every table holds all."""
+    return next(r for r in rows if r.first <= status <= r.last)
+
+
+def status_outcome(row: StatusRow, status: int | None, *, comment: str = "", offending_element: str = "") -> Outcome:
+    """Return what a response with `status` (None: the element is missing) came to, by its row."""
     return Outcome(
         phase=Phase.RESPONSE,
         action=row.action,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from agent.errors import Blame
-from agent.outcome import Action, Outcome, Phase
-from agent.statuses import StatusRow, clean_comment
+from agent.outcome import Action, Outcome
+from agent.statuses import StatusRow, row_of, status_outcome
 
 _RIS, _STEP = Blame.DESTINATION, Blame.INSTANCE
 _SENT, _WARNING, _LATER, _AGAIN = Action.SENT, Action.SENT_WITH_WARNING, Action.RETRY_LATER, Action.RETRY_INSTANCE
@@ -49,14 +49,5 @@ def step_outcome(
     elif status == 0x0110 and error_id == FINAL_ALREADY:
         row = StatusRow(0, 0, _HOLD, _STEP, "The server says that the step may no longer be updated.")
     else:
-        row = next(r for r in rows if r.first <= status <= r.last)
-    return Outcome(
-        phase=Phase.RESPONSE,
-        action=row.action,
-        code="no status" if status is None else f"0x{status:04X}",
-        words=row.words,
-        blame=row.blame,
-        tries=row.tries,
-        comment=clean_comment(comment),
-        ambiguous=row.unknown,
-    )
+        row = row_of(rows, status)
+    return status_outcome(row, status, comment=comment)
