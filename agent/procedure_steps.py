@@ -14,8 +14,9 @@ from agent.outcome import Outcome, outcome_from_wire
 from agent.peers import Peers, child_failed
 from agent.plain import to_plain
 from agent.step import PerformedSeries, ProcedureStep, StepEnd, StepStatus, discontinuation
+from agent.step_statuses import told_already
 from agent.store import Exam, Job, Step, Store
-from agent.store.jobs import N_CREATE
+from agent.store.jobs import N_CREATE, N_SET
 
 Settle = Callable[[Job, Outcome], None]
 
@@ -29,7 +30,8 @@ class ProcedureStepMessages:
     def run(self, jobs: list[Job], settle: Settle) -> None:
         """Send each message and settle its job."""
         for job in jobs:
-            settle(job, self._send(job))
+            outcome = self._send(job)
+            settle(job, told_already(outcome) if job.kind == N_SET and job.attempts > 1 else outcome)
 
     def _send(self, job: Job) -> Outcome:
         exam, step = self._store.exams.get(job.exam_id), self._store.steps.of_exam(job.exam_id)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from agent.errors import Blame
 from agent.outcome import Action, Outcome
 from agent.statuses import StatusRow, row_of, status_outcome
@@ -12,6 +14,7 @@ _HOLD, _SUSPEND, _FALL_BACK = Action.HOLD_INSTANCE, Action.SUSPEND_DESTINATION, 
 FINAL_ALREADY = 0xA710
 """Error ID: the performed procedure step may no longer be updated (PS3.4 F.7.2.2.2)."""
 
+_FINAL = StatusRow(0, 0, _HOLD, _STEP, "The server says that the step may no longer be updated.")
 _BAD_ATTRIBUTES = (0x0105, 0x0106, 0x0114, 0x0115, 0x0117, 0x0120, 0x0121, 0x0212)
 _COMMON: tuple[StatusRow, ...] = (
     StatusRow(0x0000, 0x0000, _SENT, _RIS, "Told."),
@@ -47,7 +50,18 @@ def step_outcome(
     if status is None:
         row = StatusRow(0, 0, _LATER, _RIS, "The server's answer carries no status.", 0, True)
     elif status == 0x0110 and error_id == FINAL_ALREADY:
-        row = StatusRow(0, 0, _HOLD, _STEP, "The server says that the step may no longer be updated.")
+        row = _FINAL
     else:
         row = row_of(rows, status)
     return status_outcome(row, status, comment=comment)
+
+
+def told_already(outcome: Outcome) -> Outcome:
+    """Return what the outcome of an N-SET that was sent before means: a step that is final there has our end.
+
+    The answer to the earlier message was lost (dicom.md 4.2: success if our final state equals).
+    """
+    if outcome.words != _FINAL.words:
+        return outcome
+    words = "The server has the end of this step already: an earlier message arrived."
+    return replace(outcome, action=_WARNING, words=words)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -138,10 +139,17 @@ def test_a_server_that_lost_the_step_gets_it_again_once(sandbox: Sandbox, tmp_pa
         assert (created["state"], created["attempts"], created["code"]) == ("sent", 2, "0x0111")
 
 
-def test_a_step_that_is_final_there_is_left_alone(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_an_end_whose_answer_was_lost_is_told_again_and_counts(sandbox: Sandbox, tmp_path: Path) -> None:
     with box_in(tmp_path / "box", toml_for(sandbox) + FAST) as box:
         exam = exam_of(box, 1)
         box.post(f"/exams/{exam}/finish")
         wait_for("completed", lambda: message(box, "n-set")["state"] == "sent")
-        (before,) = steps(sandbox)
-        assert before.PerformedProcedureStepStatus == "COMPLETED"
+        box.stop()
+        with sqlite3.connect(box.data / "agent.sqlite3") as database:  # as a crash before the answer would leave it
+            database.execute("UPDATE job SET state = 'running' WHERE kind = 'n-set'")
+        database.close()
+        box.start()
+        wait_for("told again", lambda: message(box, "n-set")["state"] == "sent")
+        told_again = message(box, "n-set")
+        assert (told_again["attempts"], told_again["code"]) == (2, "0x0110")
+        assert [s.PerformedProcedureStepStatus for s in steps(sandbox)] == ["COMPLETED"]
