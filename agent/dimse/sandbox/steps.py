@@ -58,7 +58,9 @@ class Steps:
     def _keep(self, uid: str, step: Dataset) -> None:
         self._steps[uid] = step
         name = uuid.uuid5(uuid.NAMESPACE_OID, uid)
-        (self._folder / f"{name}.json").write_text(step.to_json(), encoding="utf-8")
+        fresh = self._folder / f"{name}.new"
+        fresh.write_text(step.to_json(), encoding="utf-8")
+        fresh.replace(self._folder / f"{name}.json")  # whole or not at all: somebody may be reading
 
 
 def _final() -> Dataset:
