@@ -283,14 +283,17 @@ class Exams:
             AND NOT EXISTS (SELECT 1 FROM job WHERE job.exam_id = exam.exam_id AND job.kind = 'store'
                             AND job.required = 1 AND job.state IN ('waiting', 'pending', 'running', 'held'))"""
         with self._database.read() as connection:
-            ready = [row["exam_id"] for row in connection.execute(query)]
+            if connection.execute(query).fetchone() is None:
+                return []
 
         def work(connection: Connection) -> list[str]:
+            # Asked again: another destination's worker may have closed the exam since.
+            ready = [row["exam_id"] for row in connection.execute(query).fetchall()]
             for exam_id in ready:
                 move(connection, "exam", exam_id, "delivered", stamp)
             return ready
 
-        return self._database.write(work) if ready else []
+        return self._database.write(work)
 
     def close_committed(self, exam_id: str, stamp: Stamp) -> bool:
         """Move a delivered exam to `committed` once every object that asks for it is confirmed; True: it moved."""

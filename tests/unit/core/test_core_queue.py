@@ -363,3 +363,21 @@ def test_pictures_of_a_discarded_exam_go_after_their_time(store: Store) -> None:
     assert store.retention.given_up(1e12, 10) == []
     store.exams.apply("e1", "discard", STAMP, reason="by a person")
     assert store.retention.given_up(1e12, 10) == [frame(1).frame_id]
+
+
+def test_two_workers_that_see_the_same_last_answer_close_the_exam_once(store: Store) -> None:
+    built(store, 1)
+    release(store)
+    send(store)
+    write, closed = store.exams._database.write, []
+
+    def overtaken(work: object) -> object:
+        if not closed:
+            closed.append("first")
+            closed.append(store.exams.close_delivered(STAMP))
+        return write(work)  # type: ignore[arg-type]
+
+    store.exams._database.write = overtaken  # type: ignore[method-assign,assignment]
+    assert store.exams.close_delivered(STAMP) == []
+    assert closed == ["first", ["e1"]]
+    assert store.exams.get("e1").state is ExamState.DELIVERED
