@@ -19,6 +19,8 @@ from agent.launcher import Launcher
 from agent.lifecycle import DeviceState, after
 from drivers.wire import WireBroken, sealed_size
 
+LOST = frozenset({"no signal", "no sync", "no cable", "wrong standard"})
+"""Words of `drivers.contract.Signal` without which there is no picture."""
 STILL_DEADLINE_S = 5.0
 BROKEN_AFTER = 5
 _WAITS_S = (0.2, 1.0, 2.0, 5.0, 15.0, 60.0)
@@ -139,7 +141,7 @@ class Device:
                 self._keep_preview(int(message.get("frame_number", 0)), fds[0])
             elif kind == "signal":
                 signal = str(message.get("signal", "unknown"))
-                self._become("signal lost" if signal in ("no signal", "no sync") else "ready", signal=signal)
+                self._become("signal lost" if signal in LOST else "ready", signal=signal)
             elif kind == "device":
                 self._device_event(message)
         finally:

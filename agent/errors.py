@@ -159,6 +159,27 @@ class NoFrameInTime(DeviceError):
     hint = "Press again."
 
 
+class NoCable(NoSignal):
+    """There is no cable at the input, or the device at its other end is off. Nothing can be captured."""
+
+    code = "V-08"
+    hint = "Check the cable at both ends and that the device is switched on."
+
+
+class NoSync(NoSignal):
+    """The video signal cannot be locked. Nothing can be captured."""
+
+    code = "V-09"
+    hint = "Check the cable and the device's output format; the source's profile says what is expected."
+
+
+class WrongStandard(NoSignal):
+    """The video standard is not the one that is set. Nothing can be captured."""
+
+    code = "V-10"
+    hint = "Set the standard in the source's options: PAL, NTSC or SECAM."
+
+
 class UnknownSource(DeviceError):
     """There is no source of that name."""
 

@@ -10,6 +10,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from typing import ClassVar
 
 from agent.node import PeerAddress, StoreItem, TlsMaterial, peer_from_plain, store_item_from_plain
 
@@ -279,6 +280,29 @@ class FrameRecord:
     boottime_ns: int = 0
     clock_trust: ClockTrust = ClockTrust.UNTRUSTED
     trigger_id: str = ""
+    sop_class_uid: str = "1.2.840.10008.5.1.4.1.1.7"
+    """Which object it becomes; Secondary Capture Image Storage unless said otherwise."""
+    number_of_frames: int = 1
+    frame_sizes: tuple[int, ...] = ()
+    """Bytes of each JPEG frame in the payload, in order; empty: native pixels, one JPEG, a video or a document."""
+    frame_time_ms: float = 0.0
+    """Milliseconds from one frame to the next (Frame Time); 0: not a moving picture, or not regular."""
+    frame_times_ms: tuple[float, ...] = ()
+    """Frame Time Vector of an irregular clip: the first is 0, then the time since the frame before."""
+    page_numbers: tuple[int, ...] = ()
+    """Page Number Vector of scanned sheets."""
+    scanned_spacing_mm: tuple[float, float] | None = None
+    """Nominal Scanned Pixel Spacing: between rows, between columns, on the medium."""
+    rotation_degrees: float = 0.0
+    """Rotation of Scanned Film, -45 to 45."""
+    document_title: str = ""
+    payload_file: str = ""
+    """Empty: the payload stands behind the header; `clip`: in a file of its own (ruling 13)."""
+
+    LATER: ClassVar[frozenset[str]] = frozenset({
+        "sop_class_uid", "number_of_frames", "frame_sizes", "frame_time_ms", "frame_times_ms", "page_numbers",
+        "scanned_spacing_mm", "rotation_degrees", "document_title", "payload_file",
+    })  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,8 @@
 Everything that is stored as JSON or crosses a process border goes through here, so that a damaged or foreign
 value is refused at the border and not met later as an odd attribute (promise P2). Understood are `str`,
 `int`, `float` (finite), `bool`, `StrEnum`, `X | None`, `tuple[X, ...]`, `tuple[X, Y]`, `dict[str, X]` and
-dataclasses of these. Error messages name the place and the reason, never the value: it may be patient data.
+dataclasses of these. A dataclass may name in `LATER` the fields (with defaults) that an older file does not have.
+Error messages name the place and the reason, never the value: it may be patient data.
 """
 
 from __future__ import annotations
@@ -76,11 +77,11 @@ def _read_dataclass(cls: type, value: object, where: str) -> object:
     declared = _types(cls)
     if not isinstance(value, dict):
         raise ValueError(f"{where}: not an object")  # noqa: TRY004 - one exception for every refusal
-    if missing := declared.keys() - value.keys():
+    if missing := declared.keys() - value.keys() - getattr(cls, "LATER", frozenset()):
         raise ValueError(f"{where}: {min(missing)} is missing")
-    if len(value) != len(declared):
+    if value.keys() - declared.keys():
         raise ValueError(f"{where}: there are unknown keys")
-    return cls(**{name: _read(kind, value[name], f"{where}.{name}") for name, kind in declared.items()})
+    return cls(**{name: _read(declared[name], told, f"{where}.{name}") for name, told in value.items()})
 
 
 def _read_optional(kinds: tuple[Any, ...], value: object, where: str) -> object:

@@ -13,7 +13,7 @@ from agent.errors import ObjectInvalid
 from agent.frame_file import FrameHeader, decode_header
 from agent.model import BuiltObject, FrameRecord, SeriesRecord
 from agent.objects import part10
-from agent.objects.data_set import secondary_capture
+from agent.objects.data_set import composite
 from agent.objects.jpeg import read_head
 from agent.objects.pixel import JPEG_BASELINE
 
@@ -28,7 +28,7 @@ def build(frame_fd: int, object_fd: int, facts: SeriesRecord, beat: part10.Beat)
     record = header.record
     if record.transfer_syntax_uid == JPEG_BASELINE:
         check_jpeg(record, payload_reader(frame_fd, header))
-    data_set = secondary_capture(header.snapshot, header.equipment, record, facts)
+    data_set = composite(header.snapshot, header.equipment, record, facts)
     return part10.write(object_fd, data_set, record, frame_fd=frame_fd, offset=header.payload_offset, beat=beat)
 
 

@@ -1,4 +1,4 @@
-"""A Secondary Capture Image from its modules (PS3.3 A.8.1), in pydicom's words, without Pixel Data.
+"""An object from its modules (PS3.3 A.8, A.32, A.45.1), in pydicom's words, without its payload.
 
 Every UID comes from the records; none is made here (promise P3). The same values always give the same data
 set.
@@ -12,8 +12,11 @@ from pydicom.sequence import Sequence
 from agent.errors import ObjectInvalid
 from agent.model import Equipment, FrameRecord, IdentitySnapshot, SeriesRecord
 from agent.objects.attributes import Attributes
+from agent.objects.document import document
 from agent.objects.equipment import equipment
+from agent.objects.family import family
 from agent.objects.image import image, sop_common
+from agent.objects.multi_frame import multi_frame
 from agent.objects.patient import patient, patient_study
 from agent.objects.pixel import pixel
 from agent.objects.series import series
@@ -21,20 +24,22 @@ from agent.objects.strict import FOREIGN, strict
 from agent.objects.study import study
 
 
-def secondary_capture(snapshot: IdentitySnapshot, box: Equipment, record: FrameRecord, facts: SeriesRecord) -> Dataset:
-    """Return the data set of one still, in tag order, all but Pixel Data.
+def composite(snapshot: IdentitySnapshot, box: Equipment, record: FrameRecord, facts: SeriesRecord) -> Dataset:
+    """Return the data set of one picture, clip or document, in tag order, all but its payload.
 
     Raises `ObjectInvalid` naming the attribute that cannot be written.
     """
+    kind = family(record.sop_class_uid)
     modules: Attributes = {
         **sop_common(record, box, facts),
         **patient(snapshot),
         **patient_study(snapshot),
         **study(snapshot, facts),
         **series(snapshot, box, record, facts),
-        **equipment(box),
-        **image(record, box),
-        **pixel(record),
+        **equipment(box, kind),
+        **(document(record, box) if kind.document else image(record, box, kind)),
+        **({} if kind.document else pixel(record)),
+        **multi_frame(record, kind),
     }
     return data_set(modules)
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from agent.model import Code, Equipment
 from agent.objects.attributes import Attributes, code_items, optional
+from agent.objects.family import Family
 
 ACQUISITION_EQUIPMENT = Code(value="109101", scheme="DCM", meaning="Acquisition Equipment")
 
 
-def equipment(box: Equipment) -> Attributes:
+def equipment(box: Equipment, kind: Family) -> Attributes:
     """Return both modules; identity of the box is written even where the standard leaves it optional."""
     return {
         "Manufacturer": box.manufacturer,
-        "ConversionType": box.conversion_type,
+        **(_secondary(box) if kind.secondary else {}),
         **optional(
             ManufacturerModelName=box.manufacturer_model_name,
             DeviceSerialNumber=box.device_serial_number,
@@ -26,11 +27,19 @@ def equipment(box: Equipment) -> Attributes:
             InstitutionName=box.institution_name,
             InstitutionAddress=box.institution_address,
             InstitutionalDepartmentName=box.institutional_department_name,
+            ContributingEquipmentSequence=_contributing(box),
+        ),
+    }
+
+
+def _secondary(box: Equipment) -> Attributes:
+    return {
+        "ConversionType": box.conversion_type,
+        **optional(
             SecondaryCaptureDeviceID=box.device_serial_number,
             SecondaryCaptureDeviceManufacturer=box.manufacturer,
             SecondaryCaptureDeviceManufacturerModelName=box.manufacturer_model_name,
             SecondaryCaptureDeviceSoftwareVersions=box.software_versions,
-            ContributingEquipmentSequence=_contributing(box),
         ),
     }
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from agent.model import Equipment, FrameRecord, SeriesRecord
 from agent.objects.attributes import Attributes, code_items, optional
-from agent.objects.instant import instant
+from agent.objects.family import Family
+from agent.objects.instant import Instant, instant
 
-SECONDARY_CAPTURE_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.7"
 UTF_8 = "ISO_IR 192"
 
 SCANNED = frozenset({"DF", "SD", "SI"})
@@ -24,7 +24,7 @@ def sop_common(record: FrameRecord, box: Equipment, facts: SeriesRecord) -> Attr
     at = instant(record.acquired_at, box.timezone)
     return {
         "SpecificCharacterSet": UTF_8,
-        "SOPClassUID": SECONDARY_CAPTURE_IMAGE_STORAGE,
+        "SOPClassUID": record.sop_class_uid,
         "SOPInstanceUID": record.sop_instance_uid,
         "InstanceCreationDate": at.date,
         "InstanceCreationTime": at.time,
@@ -34,7 +34,7 @@ def sop_common(record: FrameRecord, box: Equipment, facts: SeriesRecord) -> Attr
     }
 
 
-def image(record: FrameRecord, box: Equipment) -> Attributes:
+def image(record: FrameRecord, box: Equipment, kind: Family) -> Attributes:
     """Return the image modules: what the picture is, when it was made and what was done to it."""
     at = instant(record.acquired_at, box.timezone)
     return {
@@ -44,8 +44,6 @@ def image(record: FrameRecord, box: Equipment) -> Attributes:
         "AcquisitionDate": at.date,
         "AcquisitionTime": at.time,
         "AcquisitionDateTime": at.date_time,
-        "DateOfSecondaryCapture": at.date,
-        "TimeOfSecondaryCapture": at.time,
         "PatientOrientation": "",
         "ImageLaterality": box.image_laterality or "U",
         "BurnedInAnnotation": "YES" if box.burned_in_annotation else "NO",
@@ -53,7 +51,16 @@ def image(record: FrameRecord, box: Equipment) -> Attributes:
             DerivationDescription=record.processing[:_LONGEST_DERIVATION].strip(),
             AnatomicRegionSequence=code_items([box.anatomic_region] if box.anatomic_region else []),
         ),
+        **(_secondary(record, box, at) if kind.secondary else {"AcquisitionContextSequence": []}),
+    }
+
+
+def _secondary(record: FrameRecord, box: Equipment, at: Instant) -> Attributes:
+    return {
+        "DateOfSecondaryCapture": at.date,
+        "TimeOfSecondaryCapture": at.time,
         **_format_acquired(record, box),
+        **optional(RotationOfScannedFilm=f"{record.rotation_degrees:.6g}" if record.rotation_degrees else ""),
     }
 
 

@@ -1,7 +1,7 @@
 """One Part 10 file from a data set and a durable frame, and its proof (PS3.10 7.1, PS3.5 A.2, A.4).
 
-Writing: everything but Pixel Data through pydicom, then the payload is copied from the frame file through a
-small buffer, unchanged: as it is (native) or as the one fragment after an empty Basic Offset Table (JPEG).
+Writing: everything but the payload through pydicom, then the payload is copied from its file through a small
+buffer, unchanged, into the layout of its kind (`layout.py`).
 Reading again: from a descriptor opened anew, the whole file, against the frame and the snapshot (ruling 8).
 The pixels never are in memory at once.
 """
@@ -15,23 +15,21 @@ from contextlib import contextmanager
 from io import BytesIO
 from typing import BinaryIO
 
-from pydicom import Dataset, dcmread, dcmwrite
+from pydicom import Dataset, dcmwrite
 from pydicom.dataset import FileDataset, FileMetaDataset
+from pydicom.filereader import read_partial
+from pydicom.tag import BaseTag
 from pydicom.uid import UID
 
 from agent.errors import ObjectCorrupt, ObjectInvalid, SpoolDamaged
 from agent.model import BuiltObject, FrameRecord, IdentitySnapshot
 from agent.objects import identity, validity
 from agent.objects.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-from agent.objects.pixel import EXPLICIT_VR_LITTLE_ENDIAN
+from agent.objects.layout import layout
 from agent.objects.strict import FOREIGN, strict
 
 BUFFER = 256 << 10
-_PIXEL_DATA = b"\xe0\x7f\x10\x00"
-_UNDEFINED = b"\xff\xff\xff\xff"
-_ITEM = b"\xfe\xff\x00\xe0"
-_SEQUENCE_END = b"\xfe\xff\xdd\xe0\x00\x00\x00\x00"
-_LONGEST_VALUE = 2**32 - 2
+_PIXEL_DATA, _DOCUMENT = 0x7FE00010, 0x00420011
 
 Beat = Callable[[], None]
 """Called now and then, so that a long copy is not taken for a hang."""
@@ -46,19 +44,25 @@ def write(fd: int, data_set: Dataset, record: FrameRecord, *, frame_fd: int, off
     when the payload is not the one that `record` names, `OSError` when the disk refuses.
     """
     validity.check(data_set, record)
-    before, after = _around_payload(record)
-    _write_all(fd, head := encode(data_set, record) + before)
-    whole, payload = hashlib.sha256(head), hashlib.sha256()
-    for part in _parts(frame_fd, offset, record.payload_size):
-        whole.update(part)
-        payload.update(part)
-        _write_all(fd, part)
-        beat()
+    whole, payload = hashlib.sha256(), hashlib.sha256()
+    _put(fd, encode(data_set, record), whole)
+    for part in layout(record, record.payload_size):
+        if isinstance(part, bytes):
+            _put(fd, part, whole)
+            continue
+        for piece in _parts(frame_fd, offset, part):
+            payload.update(piece)
+            _put(fd, piece, whole)
+            beat()
+        offset += part
     if payload.hexdigest() != record.payload_sha256:
         raise SpoolDamaged("The pixels of a stored frame changed on the disk.")
-    _write_all(fd, after)
-    whole.update(after)
     return whole.hexdigest()
+
+
+def _put(fd: int, data: bytes, whole: hashlib._Hash) -> None:
+    whole.update(data)
+    _write_all(fd, data)
 
 
 def encode(data_set: Dataset, record: FrameRecord) -> bytes:
@@ -91,7 +95,7 @@ def reread(fd: int, snapshot: IdentitySnapshot, record: FrameRecord, beat: Beat)
     os.lseek(fd, 0, os.SEEK_SET)
     with os.fdopen(os.dup(fd), "rb") as file:
         with _reading():
-            data_set = dcmread(file, stop_before_pixels=True)
+            data_set = read_partial(file, stop_when=_at_payload)
             start = file.tell()
             data_set.walk(lambda _data_set, _element: None)
             _check_meta(data_set, record)
@@ -140,35 +144,27 @@ def _check_meta(data_set: FileDataset, record: FrameRecord) -> None:
         raise ObjectCorrupt("The file's head does not agree with its object.")
 
 
+def _at_payload(tag: BaseTag, _vr: str | None, _length: int) -> bool:
+    return tag in (_PIXEL_DATA, _DOCUMENT)
+
+
 def _check_payload(file: BinaryIO, start: int, record: FrameRecord, beat: Beat) -> tuple[int, str]:
     """Return size and SHA-256 of the file, after its payload was found whole and with nothing behind it."""
-    before, after = _around_payload(record)
     file.seek(0)
-    whole, payload = hashlib.sha256(head := file.read(start + len(before))), hashlib.sha256()
-    for part in _parts(file.fileno(), start + len(before), record.payload_size):
-        whole.update(part)
-        payload.update(part)
-        beat()
-    file.seek(start + len(before) + record.payload_size)
-    tail = file.read(len(after) + 1)
-    whole.update(tail)
-    if head[start:] != before or tail != after or payload.hexdigest() != record.payload_sha256:
+    whole, payload = hashlib.sha256(file.read(start)), hashlib.sha256()
+    at, same = start, True
+    for part in layout(record, record.payload_size):
+        size = part if isinstance(part, int) else len(part)
+        for piece in _parts(file.fileno(), at, size):
+            whole.update(piece)
+            same = same and (isinstance(part, int) or piece == part)
+            if isinstance(part, int):
+                payload.update(piece)
+            beat()
+        at += size
+    if not same or os.fstat(file.fileno()).st_size != at or payload.hexdigest() != record.payload_sha256:
         raise ObjectCorrupt("The pixels of the written object are not those of the frame.")
-    return start + len(before) + record.payload_size + len(after), whole.hexdigest()
-
-
-def _around_payload(record: FrameRecord) -> tuple[bytes, bytes]:
-    """Return the bytes before and after the payload that make it Pixel Data of even length."""
-    padding = b"\0" * (record.payload_size % 2)
-    length = record.payload_size + len(padding)
-    if length > _LONGEST_VALUE:
-        raise validity.broken("PixelData", "is longer than a value may be.")
-    size = length.to_bytes(4, "little")
-    if record.transfer_syntax_uid == EXPLICIT_VR_LITTLE_ENDIAN:
-        vr = b"OW" if record.bits_allocated > 8 else b"OB"
-        return _PIXEL_DATA + vr + b"\0\0" + size, padding
-    offset_table = _ITEM + b"\0\0\0\0"
-    return _PIXEL_DATA + b"OB\0\0" + _UNDEFINED + offset_table + _ITEM + size, padding + _SEQUENCE_END
+    return at, whole.hexdigest()
 
 
 def _parts(fd: int, offset: int, size: int) -> Iterator[bytes]:

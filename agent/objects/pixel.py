@@ -11,6 +11,11 @@ from agent.objects.attributes import Attributes
 
 EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
 JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
+H264_HIGH = "1.2.840.10008.1.2.4.102"
+"""MPEG-4 AVC/H.264 High Profile / Level 4.1."""
+NATIVE = frozenset({EXPLICIT_VR_LITTLE_ENDIAN})
+LOSSY_SYNTAXES = {JPEG_BASELINE: "ISO_10918_1", H264_HIGH: "ISO_14496_10"}
+"""Transfer syntaxes that lose something, and the method that the lossy history must end with."""
 
 
 def pixel(record: FrameRecord) -> Attributes:
@@ -25,9 +30,16 @@ def pixel(record: FrameRecord) -> Attributes:
         "BitsStored": record.bits_stored,
         "HighBit": record.bits_stored - 1,
         "PixelRepresentation": 0,
-        **_aspect_ratio(record),
+        **_spacing(record),
         **_lossy(record),
     }
+
+
+def _spacing(record: FrameRecord) -> Attributes:
+    """A scanned medium has a nominal spacing, and then no aspect ratio (PS3.3 C.8.6.2, C.7.6.3.1.7)."""
+    if record.scanned_spacing_mm is None:
+        return _aspect_ratio(record)
+    return {"NominalScannedPixelSpacing": [f"{value:.6g}" for value in record.scanned_spacing_mm]}
 
 
 def _aspect_ratio(record: FrameRecord) -> Attributes:

@@ -1,4 +1,4 @@
-"""The terms of a Secondary Capture Image of ours: what must be there and which values exist.
+"""The terms of our objects: what must be there in which family and which values exist.
 
 Data for the rules of `validity.py`. PS3.3 A.8.1, C.7, C.8.6; the enumerations are narrowed to what this
 box builds.
@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from agent.objects.pixel import EXPLICIT_VR_LITTLE_ENDIAN, JPEG_BASELINE
+from agent.objects.family import FAMILIES, Family
+from agent.objects.pixel import EXPLICIT_VR_LITTLE_ENDIAN, H264_HIGH, JPEG_BASELINE
 
-TYPE_1 = (
+_COMMON = (
     "SpecificCharacterSet",
-    "ImageType",
     "InstanceCreationDate",
     "InstanceCreationTime",
     "SOPClassUID",
@@ -22,7 +22,6 @@ TYPE_1 = (
     "ContentTime",
     "AcquisitionDateTime",
     "Modality",
-    "ConversionType",
     "Manufacturer",
     "ManufacturerModelName",
     "PatientName",
@@ -35,6 +34,9 @@ TYPE_1 = (
     "ImageLaterality",
     "TimezoneOffsetFromUTC",
     "BurnedInAnnotation",
+)
+_IMAGE = (
+    "ImageType",
     "LossyImageCompression",
     "SamplesPerPixel",
     "PhotometricInterpretation",
@@ -45,31 +47,38 @@ TYPE_1 = (
     "HighBit",
     "PixelRepresentation",
 )
-"""Present with a value: type 1 of PS3.3 A.8.1, and what a DICOMDIR or this house asks for beyond it."""
+_TYPE_2 = ("StudyTime", "PatientBirthDate", "PatientSex", "AccessionNumber", "ReferringPhysicianName")
+_SINGLE_FRAME = ("NumberOfFrames", "FrameIncrementPointer")
+_GREY_ONLY = ("RescaleIntercept", "RescaleSlope", "RescaleType")
 
-TYPE_2 = (
-    "StudyTime",
-    "PatientBirthDate",
-    "PatientSex",
-    "AccessionNumber",
-    "ReferringPhysicianName",
-    "PatientOrientation",
-)
-"""Present, perhaps empty."""
 
-FORBIDDEN = (
-    "NumberOfFrames",
-    "FrameIncrementPointer",
-    "Laterality",
-    "RescaleIntercept",
-    "RescaleSlope",
-    "RescaleType",
-)
-"""Wrong in a single-frame Secondary Capture Image of ours."""
+def type_1(kind: Family) -> tuple[str, ...]:
+    """Return what must be present with a value: type 1, and what a DICOMDIR or this house asks for beyond it."""
+    found: tuple[str, ...] = _COMMON if kind.document else (*_COMMON, *_IMAGE)
+    found += ("ConversionType",) if kind.secondary else ()
+    found += ("DocumentTitle",) if kind.document else ()
+    found += ("FrameIncrementPointer", "FrameTime", "AnatomicRegionSequence") if kind.video else ()
+    return (*found, "NumberOfFrames") if kind.multi_frame else found
+
+
+def type_2(kind: Family) -> tuple[str, ...]:
+    """Return what must be present, perhaps empty."""
+    if kind.document:
+        return (*_TYPE_2, "ConceptNameCodeSequence")
+    return (*_TYPE_2, "PatientOrientation", *(() if kind.secondary else ("AcquisitionContextSequence",)))
+
+
+def forbidden(kind: Family) -> tuple[str, ...]:
+    """Return what is wrong in an object of ours of this family."""
+    found: tuple[str, ...] = ("Laterality",) if kind.multi_frame else ("Laterality", *_SINGLE_FRAME)
+    found += () if kind.secondary else ("ConversionType",)
+    found += ("PixelAspectRatio",) if kind.video else ()
+    return found if kind.multi_frame and kind.samples == {1} else (*found, *_GREY_ONLY)
+
 
 ENUMERATED: dict[str, frozenset[Any]] = {
     "SpecificCharacterSet": frozenset({"ISO_IR 192"}),
-    "SOPClassUID": frozenset({"1.2.840.10008.5.1.4.1.1.7"}),
+    "SOPClassUID": frozenset(FAMILIES),
     "ConversionType": frozenset({"DV", "DI", "DF", "WSD", "SD", "SI", "DRW", "SYN"}),
     "PatientSex": frozenset({"M", "F", "O"}),
     "PregnancyStatus": frozenset({1, 2, 3, 4}),
@@ -77,8 +86,8 @@ ENUMERATED: dict[str, frozenset[Any]] = {
     "BurnedInAnnotation": frozenset({"YES", "NO"}),
     "LossyImageCompression": frozenset({"00", "01"}),
     "SamplesPerPixel": frozenset({1, 3}),
-    "PhotometricInterpretation": frozenset({"MONOCHROME1", "MONOCHROME2", "RGB", "YBR_FULL_422"}),
-    "BitsAllocated": frozenset({8, 16}),
+    "PhotometricInterpretation": frozenset({"MONOCHROME1", "MONOCHROME2", "RGB", "YBR_FULL_422", "YBR_PARTIAL_420"}),
+    "BitsAllocated": frozenset({1, 8, 16}),
     "PixelRepresentation": frozenset({0}),
 }
 LOSSY_METHODS = frozenset(
@@ -108,5 +117,11 @@ PHOTOMETRIC = {
     (EXPLICIT_VR_LITTLE_ENDIAN, 3): {"RGB"},
     (JPEG_BASELINE, 1): {"MONOCHROME1", "MONOCHROME2"},
     (JPEG_BASELINE, 3): {"YBR_FULL_422", "RGB"},
+    (H264_HIGH, 3): {"YBR_PARTIAL_420"},
 }
 """(Transfer syntax, Samples per Pixel) to what the pixels may be called (PS3.5 8.2)."""
+
+VECTORS = {0x00181065: "FrameTimeVector", 0x00182001: "PageNumberVector"}
+"""Attributes that a Frame Increment Pointer may name and that have one value for each frame."""
+MAY_BE_EMPTY = frozenset({"AcquisitionContextSequence", "ConceptNameCodeSequence"})
+"""Sequences of type 2."""

@@ -19,15 +19,18 @@ from pydicom.datadict import dictionary_has_tag, dictionary_VM
 from agent.errors import ObjectInvalid
 from agent.model import FrameRecord
 from agent.objects import vr
-from agent.objects.pixel import EXPLICIT_VR_LITTLE_ENDIAN, JPEG_BASELINE
+from agent.objects.family import FAMILIES, Family, family
+from agent.objects.pixel import EXPLICIT_VR_LITTLE_ENDIAN, LOSSY_SYNTAXES
 from agent.objects.terms import (
     ENUMERATED,
-    FORBIDDEN,
     IDENTITY_TEXT,
     LOSSY_METHODS,
+    MAY_BE_EMPTY,
     PHOTOMETRIC,
-    TYPE_1,
-    TYPE_2,
+    VECTORS,
+    forbidden,
+    type_1,
+    type_2,
 )
 
 Holds = Callable[[Dataset, FrameRecord], bool]
@@ -74,7 +77,9 @@ def _code_is_complete(item: Dataset) -> bool:
 
 
 def _native_size(d: Dataset) -> int:
-    return int(d.Rows) * int(d.Columns) * int(d.SamplesPerPixel) * int(d.BitsAllocated) // 8
+    frames = int(d.get("NumberOfFrames", 1))
+    bits = int(d.Rows) * int(d.Columns) * int(d.SamplesPerPixel) * int(d.BitsAllocated) * frames
+    return (bits + 7) // 8
 
 
 def _native(r: FrameRecord) -> bool:
@@ -90,9 +95,52 @@ def _uids_differ(d: Dataset, _r: FrameRecord) -> bool:
     return len({d.StudyInstanceUID, d.SeriesInstanceUID, d.SOPInstanceUID}) == 3
 
 
-def _last_method_is_jpeg(d: Dataset, r: FrameRecord) -> bool:
-    methods = _values(d, "LossyImageCompressionMethod")
-    return _native(r) or (bool(methods) and methods[-1] == "ISO_10918_1")
+def _last_method_is_the_syntax_s(d: Dataset, r: FrameRecord) -> bool:
+    methods, wanted = _values(d, "LossyImageCompressionMethod"), LOSSY_SYNTAXES.get(r.transfer_syntax_uid)
+    return wanted is None or (bool(methods) and methods[-1] == wanted)
+
+
+def _of_its_family(d: Dataset, _r: FrameRecord) -> bool:
+    kind = FAMILIES[d.SOPClassUID]
+    stored = (d.BitsAllocated, d.BitsStored)
+    return (
+        d.SamplesPerPixel in kind.samples
+        and d.PhotometricInterpretation in kind.photometric
+        and (not kind.bits or stored in kind.bits)
+        and (not kind.multi_frame or kind.video or d.PhotometricInterpretation != "RGB" or _native(_r))
+    )
+
+
+def _leads_from_frame_to_frame(d: Dataset, _r: FrameRecord) -> bool:
+    """PS3.3 C.7.6.6: several frames need a pointer, one frame of secondary capture must have none."""
+    kind = FAMILIES[d.SOPClassUID]
+    return ("FrameIncrementPointer" in d) == (kind.video or int(d.get("NumberOfFrames", 1)) > 1)
+
+
+def _vectors_are_whole(d: Dataset, _r: FrameRecord) -> bool:
+    """What the pointer names is there, and a vector has one value for each frame."""
+    if "FrameIncrementPointer" not in d:
+        return True
+    tag = int(d.FrameIncrementPointer)
+    if tag not in d or not _values(d, d[tag].keyword):
+        return False
+    return tag not in VECTORS or len(_values(d, VECTORS[tag])) == int(d.NumberOfFrames)
+
+
+def _pieces_fit(_d: Dataset, r: FrameRecord) -> bool:
+    return not r.frame_sizes or (len(r.frame_sizes) == r.number_of_frames and sum(r.frame_sizes) == r.payload_size)
+
+
+def _grey_is_told(d: Dataset, _r: FrameRecord) -> bool:
+    kind = FAMILIES[d.SOPClassUID]
+    wanted = kind.multi_frame and kind.secondary and kind.samples == {1} and d.BitsStored > 1
+    return ("RescaleType" in d and d.get("PresentationLUTShape") == "IDENTITY") == wanted
+
+
+def _film_has_a_spacing(d: Dataset, _r: FrameRecord) -> bool:
+    """PS3.3 C.8.6.3: required of digitized film in the multi-frame classes."""
+    kind = FAMILIES[d.SOPClassUID]
+    return not (kind.multi_frame and d.get("ConversionType") == "DF") or "NominalScannedPixelSpacing" in d
 
 
 def _enumerated(keyword: str) -> Holds:
@@ -119,31 +167,24 @@ def _not_replaced(keyword: str) -> Holds:
     return holds
 
 
-ATTRIBUTE_RULES = (
-    *(Rule(k, "is missing or empty.", _filled(k)) for k in TYPE_1),
-    *(Rule(k, "is missing.", _present(k)) for k in TYPE_2),
-    *(Rule(k, "does not belong in this object.", _absent(k)) for k in FORBIDDEN),
-    *(Rule(k, "is not one of the defined values.", _enumerated(k)) for k in ENUMERATED),
-    *(Rule(k, "has letters that were replaced on the way.", _not_replaced(k)) for k in IDENTITY_TEXT),
-)
-"""Applied first: the relations below may rely on them."""
+def attribute_rules(kind: Family) -> tuple[Rule, ...]:
+    """Return what holds of single attributes in one family; applied first, the relations may rely on it."""
+    return (
+        *(Rule(k, "is missing or empty.", _filled(k)) for k in type_1(kind)),
+        *(Rule(k, "is missing.", _present(k)) for k in type_2(kind)),
+        *(Rule(k, "does not belong in this object.", _absent(k)) for k in forbidden(kind)),
+        *(Rule(k, "is not one of the defined values.", _enumerated(k)) for k in ENUMERATED),
+        *(Rule(k, "has letters that were replaced on the way.", _not_replaced(k)) for k in IDENTITY_TEXT),
+    )
+
 
 RELATIONS = (
     Rule(
         "TransferSyntaxUID",
         "is not one that this box builds.",
-        lambda _d, r: r.transfer_syntax_uid in (EXPLICIT_VR_LITTLE_ENDIAN, JPEG_BASELINE),
+        lambda _d, r: r.transfer_syntax_uid in (EXPLICIT_VR_LITTLE_ENDIAN, *LOSSY_SYNTAXES),
     ),
     Rule("SOPInstanceUID", "is also the UID of the series or study.", _uids_differ),
-    Rule(
-        "ImageType",
-        "has other values than ORIGINAL or DERIVED, PRIMARY or SECONDARY.",
-        lambda d, _r: (
-            d.ImageType[0] in ("ORIGINAL", "DERIVED") and d.ImageType[1] in ("PRIMARY", "SECONDARY")
-            if len(_values(d, "ImageType")) >= 2
-            else False
-        ),
-    ),
     Rule(
         "TimezoneOffsetFromUTC",
         "is not an offset as +0200.",
@@ -156,6 +197,42 @@ RELATIONS = (
     ),
     Rule("InstanceNumber", "is not positive.", lambda d, _r: int(d.InstanceNumber) > 0),
     Rule("SeriesNumber", "is not positive.", lambda d, _r: int(d.SeriesNumber) > 0),
+    Rule(
+        "RequestAttributesSequence",
+        "has an item without its two IDs.",
+        lambda d, _r: all(
+            item.get("RequestedProcedureID") and item.get("ScheduledProcedureStepID")
+            for item in d.get("RequestAttributesSequence", ())
+        ),
+    ),
+    Rule(
+        "OtherPatientIDsSequence",
+        "has an item without an ID.",
+        lambda d, _r: all(item.get("PatientID") for item in d.get("OtherPatientIDsSequence", ())),
+    ),
+    Rule(
+        "CodeMeaning",
+        "a code without value, scheme or meaning.",
+        lambda d, _r: all(_code_is_complete(item) for _, item in _items(d)),
+    ),
+)
+
+IMAGE_RELATIONS = (
+    Rule(
+        "ImageType",
+        "has other values than ORIGINAL or DERIVED, PRIMARY or SECONDARY.",
+        lambda d, _r: (
+            d.ImageType[0] in ("ORIGINAL", "DERIVED") and d.ImageType[1] in ("PRIMARY", "SECONDARY")
+            if len(_values(d, "ImageType")) >= 2
+            else False
+        ),
+    ),
+    Rule("SOPClassUID", "does not go with the samples, the colours or the bits.", _of_its_family),
+    Rule("FrameIncrementPointer", "is there for one frame, or missing for several.", _leads_from_frame_to_frame),
+    Rule("FrameIncrementPointer", "names what does not have a value for each frame.", _vectors_are_whole),
+    Rule("NumberOfFrames", "is not the number of frames in the payload.", _pieces_fit),
+    Rule("RescaleType", "is required of grey frames and forbidden elsewhere.", _grey_is_told),
+    Rule("NominalScannedPixelSpacing", "is missing although film was digitized.", _film_has_a_spacing),
     Rule(
         "PhotometricInterpretation",
         "does not go with the samples per pixel and the transfer syntax.",
@@ -185,8 +262,8 @@ RELATIONS = (
     ),
     Rule(
         "LossyImageCompression",
-        "must be 01 in JPEG Baseline.",
-        lambda d, r: _native(r) or d.LossyImageCompression == "01",
+        "must be 01 in a lossy transfer syntax.",
+        lambda d, r: r.transfer_syntax_uid not in LOSSY_SYNTAXES or d.LossyImageCompression == "01",
     ),
     Rule(
         "LossyImageCompressionMethod",
@@ -198,7 +275,7 @@ RELATIONS = (
         "is not a defined term.",
         lambda d, _r: set(_values(d, "LossyImageCompressionMethod")) <= LOSSY_METHODS,
     ),
-    Rule("LossyImageCompressionMethod", "does not end with that of the transfer syntax.", _last_method_is_jpeg),
+    Rule("LossyImageCompressionMethod", "does not end with that of the transfer syntax.", _last_method_is_the_syntax_s),
     Rule(
         "LossyImageCompressionRatio",
         "is not given once for each lossy stage.",
@@ -215,24 +292,6 @@ RELATIONS = (
         "must be absent where a spacing is given.",
         lambda d, _r: "PixelAspectRatio" not in d or not any(k in d for k in SPACINGS),
     ),
-    Rule(
-        "RequestAttributesSequence",
-        "has an item without its two IDs.",
-        lambda d, _r: all(
-            item.get("RequestedProcedureID") and item.get("ScheduledProcedureStepID")
-            for item in d.get("RequestAttributesSequence", ())
-        ),
-    ),
-    Rule(
-        "OtherPatientIDsSequence",
-        "has an item without an ID.",
-        lambda d, _r: all(item.get("PatientID") for item in d.get("OtherPatientIDsSequence", ())),
-    ),
-    Rule(
-        "CodeMeaning",
-        "a code without value, scheme or meaning.",
-        lambda d, _r: all(_code_is_complete(item) for _, item in _items(d)),
-    ),
 )
 
 
@@ -242,9 +301,14 @@ def check(data_set: Dataset, record: FrameRecord) -> None:
     `record` tells what the payload is. The error's facts are `keyword` (with its path) and `reason`.
     """
     _check_elements(data_set)
-    for rule in (*ATTRIBUTE_RULES, *RELATIONS):
+    for rule in rules(family(record.sop_class_uid)):
         if not rule.holds(data_set, record):
             raise broken(rule.keyword, rule.reason)
+
+
+def rules(kind: Family) -> tuple[Rule, ...]:
+    """Return every rule of one family, in the order in which they are applied."""
+    return (*attribute_rules(kind), *RELATIONS, *(() if kind.document else IMAGE_RELATIONS))
 
 
 def broken(keyword: str, reason: str) -> ObjectInvalid:
@@ -266,7 +330,7 @@ def _wrong_element(element: DataElement) -> str:
     if element.tag.group in (0x0002, 0x7FE0) or element.tag.element == 0:
         return "does not belong in the data set."
     if element.VR == "SQ":
-        return "" if element.value else "is an empty sequence."
+        return "" if element.value or element.keyword in MAY_BE_EMPTY else "is an empty sequence."
     if element.VM > 1 and dictionary_VM(element.tag) == "1":
         return "has more than one value."
     return _wrong_value(element)

@@ -90,5 +90,5 @@ SYNTAX: dict[str, Callable[[str], bool]] = {
 }
 """VR to: does this one value, not empty, obey? A VR that is not named here has no text."""
 
-BINARY = frozenset({"OB", "OW", "SQ", "US"})
+BINARY = frozenset({"AT", "OB", "OW", "SQ", "UL", "US"})
 """VRs without text that our objects use."""

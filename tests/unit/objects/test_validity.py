@@ -23,16 +23,17 @@ from pydicom import Dataset
 
 from agent.errors import ObjectInvalid
 from agent.model import Code, Patient
-from agent.objects.data_set import secondary_capture
-from agent.objects.terms import ENUMERATED, FORBIDDEN, TYPE_1, TYPE_2
-from agent.objects.validity import ATTRIBUTE_RULES, RELATIONS, check
+from agent.objects.data_set import composite
+from agent.objects.family import BY_NAME
+from agent.objects.terms import ENUMERATED, forbidden, type_1, type_2
+from agent.objects.validity import check, rules
 
 COLOUR = PICTURES["colour"]
 
 
 def a_data_set(picture=COLOUR, snapshot=SNAPSHOTS["scheduled"], box=BOX, **changes):
     record = a_record(picture, snapshot, **changes)
-    return secondary_capture(snapshot, box, record, FACTS), record
+    return composite(snapshot, box, record, FACTS), record
 
 
 @pytest.mark.parametrize("snapshot", SNAPSHOTS.values(), ids=SNAPSHOTS)
@@ -42,9 +43,13 @@ def test_what_is_right_passes(snapshot, picture):
 
 
 def test_the_table_is_a_table():
-    assert len(ATTRIBUTE_RULES) + len(RELATIONS) > 80
+    assert len(rules(BY_NAME["secondary-capture"])) > 80
     assert len(TYPE_1) == 33
     assert len(TYPE_2) == 6
+
+
+SC = BY_NAME["secondary-capture"]
+TYPE_1, TYPE_2, FORBIDDEN = type_1(SC), type_2(SC), forbidden(SC)
 
 
 @pytest.mark.parametrize("keyword", [*TYPE_1, *TYPE_2])
