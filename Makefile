@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 KILLS ?= 200
-.PHONY: help demo test check bench soak kill-test prepare-run prepare-test clean
+.PHONY: help demo test check bench soak kill-test vivid-test prepare-run prepare-test clean
 
 help: ## print this
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,6 +32,10 @@ soak: prepare-test ## store STORES objects with both cores busy and count the an
 
 kill-test: prepare-test ## kill the service KILLS times at random instants and account for every capture
 	@$(PY) -m tests.system.kill_test --kills $(KILLS)
+
+vivid-test: prepare-test ## our V4L2 layer against the kernel's vivid driver in a guest (RECORD=1 keeps what was said)
+	@image/prepare.sh run.txt test.txt vivid.txt
+	@$(PY) -m tests.vivid
 
 clean: ## remove what was made here
 	@rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

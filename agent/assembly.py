@@ -16,10 +16,12 @@ from agent import __version__
 from agent.building import Building
 from agent.certificates import Certificates
 from agent.changes import Changes
+from agent.clips import Clips
 from agent.clock import Clock
 from agent.commitment import CommitmentReports, CommitmentRequests
 from agent.config.peer import DestinationConfig
 from agent.config.schema import Configuration, Picture, SourceConfig
+from agent.config.source import Clip
 from agent.delivery import Destination, DestinationRules, Errand
 from agent.devices import Device, Devices, SourceSetup
 from agent.errors import AgentError
@@ -83,7 +85,19 @@ class House:
         self.building = self._building()
         self.worklist = self._worklist()
         self.exams = self._exams()
-        self.triggers = Triggers(self._c.trigger, ground.launcher, self.exams, turned=self._worker("triggers"))
+        self.clips = Clips(
+            ground.store,
+            ground.spool,
+            self.devices,
+            self.exams,
+            sop_class=self._c.clip_class,
+            notice=self.changes.notice,
+            steps=ground.steps,
+        )
+        self.exams.closing = self.clips.stop_for
+        self.triggers = Triggers(
+            self._c.trigger, ground.launcher, self.exams, self.clips, turned=self._worker("triggers")
+        )
         self.service = Service(
             self._facts(),
             ground.store,
@@ -95,6 +109,7 @@ class House:
             self.building,
             self.destinations,
             self.changes,
+            self.clips,
             routes=self._c.route,
         )
         self.certificates = self._certificates()
@@ -134,13 +149,18 @@ class House:
             driver=source.driver,
             options=dict(source.options),
             still=_still(source.picture),
+            clip=_clip(source.clip),
         )
         return Device(
             setup,
             self._g.launcher,
             changed=lambda name: self.changes.notice("source", name),
             turned=self._worker(f"source-{source.name}"),
+            clip_ended=self._clip_ended,
         )
+
+    def _clip_ended(self, name: str, why: str) -> None:
+        self.triggers.clip_ended(name, why)
 
     def _reports(self) -> CommitmentReports:
         return CommitmentReports(
@@ -403,4 +423,15 @@ def _still(picture: Picture) -> dict[str, Any]:
         "colour": told["colour"],
         "crop": told["crop"],
         "mask": told["mask"],
+    }
+
+
+def _clip(clip: Clip) -> dict[str, Any]:
+    """Return the clip settings in the driver host's words; a video has square pixels."""
+    return {
+        "quality": clip.quality,
+        "pre_trigger_s": clip.pre_trigger_s,
+        "longest_s": clip.longest_s,
+        "largest_bytes": clip.largest_mb * 1_000_000,
+        "square_pixels": clip.output != "multi-frame",
     }

@@ -17,6 +17,7 @@ from agent.clock import Clock
 from agent.errors import AgentError, ChildError, ClockNotTrusted, ObjectCorrupt, ObjectError, SpoolDamaged, StorageError
 from agent.instant import da_tm
 from agent.launcher import Launcher
+from agent.material import Material
 from agent.model import BuiltObject, ClockTrust, Route, SeriesRecord
 from agent.plain import from_plain, to_plain
 from agent.spool import Spool, Steps
@@ -167,14 +168,17 @@ class Building:
         if frame.record.clock_trust is ClockTrust.UNTRUSTED:
             raise ClockNotTrusted("The picture was taken while the clock was not set; a person must date it.")
         frame_id = frame.record.frame_id
-        frame_fd = self._spool.open_frame(frame_id)
+        material = Material(self._spool, frame.record)
         try:
-            written = "" if self._spool.has_object(frame_id) else self._write(self._series(exam), frame_id, frame_fd)
-            built = self._verify(frame_id, frame_fd)
+            if material.wants_video:
+                self._encode(material)
+            whole = self._spool.has_object(frame_id) and not material.wants_video
+            written = "" if whole else self._write(self._series(exam), material)
+            built = self._verify(material)
             if written and built.sha256 != written:
                 raise ObjectCorrupt("The object read back from the disk is not the one that was written.")
         finally:
-            os.close(frame_fd)
+            material.close()
         self._steps("build:verified")
         self._store.frames.built(built, self._routes, self._stamp())
         self._steps("build:queued")
@@ -196,21 +200,28 @@ class Building:
             performed_procedure_step_start_time=time,
         )
 
-    def _write(self, series: SeriesRecord, frame_id: str, frame_fd: int) -> str:
+    def _encode(self, material: Material) -> None:
+        """Have a clip made into a video; an unrecorded object of an earlier try is written anew."""
+        fd = self._spool.begin_video()
+        answer = self._ask("encode", {}, [*material.fds, fd])
+        material.made(fd, answer["record"])
+
+    def _write(self, series: SeriesRecord, material: Material) -> str:
         """Have the object written and make it durable; return the SHA-256 of what the child wrote."""
-        part_fd = self._spool.begin_object(frame_id)
+        part_fd = self._spool.begin_object(material.frame_id)
         try:
-            answer = self._ask("build", to_plain(series), [frame_fd, part_fd])
+            frame_fd, *rest = material.fds
+            answer = self._ask("build", {"series": to_plain(series), **material.told}, [frame_fd, part_fd, *rest])
             self._steps("build:written")
-            self._spool.finish_object(frame_id, part_fd)
+            self._spool.finish_object(material.frame_id, part_fd)
             return str(answer.get("sha256", ""))
         finally:
             os.close(part_fd)
 
-    def _verify(self, frame_id: str, frame_fd: int) -> BuiltObject:
-        object_fd = self._spool.open_object(frame_id)
+    def _verify(self, material: Material) -> BuiltObject:
+        object_fd = self._spool.open_object(material.frame_id)
         try:
-            answer = self._ask("verify", {}, [frame_fd, object_fd])
+            answer = self._ask("verify", material.told, [material.fds[0], object_fd])
         finally:
             os.close(object_fd)
         try:

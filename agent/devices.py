@@ -10,7 +10,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agent.child import SOURCE, Child
@@ -22,6 +22,7 @@ from drivers.wire import WireBroken, sealed_size
 LOST = frozenset({"no signal", "no sync", "no cable", "wrong standard"})
 """Words of `drivers.contract.Signal` without which there is no picture."""
 STILL_DEADLINE_S = 5.0
+END_RECORD_S = 30.0
 BROKEN_AFTER = 5
 _WAITS_S = (0.2, 1.0, 2.0, 5.0, 15.0, 60.0)
 _TURN_S = 5.0
@@ -49,6 +50,7 @@ class SourceSetup:
     driver: str
     options: dict[str, Any]
     still: dict[str, Any]
+    clip: dict[str, Any] = field(default_factory=dict)
 
 
 class Device:
@@ -61,7 +63,9 @@ class Device:
         *,
         changed: Callable[[str], None],
         turned: Callable[[], None],
+        clip_ended: Callable[[str, str], None] = lambda _name, _why: None,
     ) -> None:
+        self._clip_ended = clip_ended
         self.setup = setup
         self.view = DeviceView(name=setup.name)
         self._launcher = launcher
@@ -93,6 +97,7 @@ class Device:
             child = Child(SOURCE, self._launcher, self._event)
             child.wait_ready()
             opening = {"driver": self.setup.driver, "options": self.setup.options, "still": self.setup.still}
+            opening["clip"] = self.setup.clip
             child.request("open", opening, deadline_s=30.0)
             self._child = child
             self._resume_preview()
@@ -142,6 +147,8 @@ class Device:
             elif kind == "signal":
                 signal = str(message.get("signal", "unknown"))
                 self._become("signal lost" if signal in LOST else "ready", signal=signal)
+            elif kind == "clip":
+                self._clip_ended(self.setup.name, str(message.get("ended", "")))
             elif kind == "device":
                 self._device_event(message)
         finally:
@@ -171,6 +178,20 @@ class Device:
             _close(fds)
             raise FrameRefused("The picture's size is not what was announced. Nothing was captured.")
         return header, fds[0]
+
+    def record(self, not_before_ns: int, fds: tuple[int, int]) -> dict[str, Any]:
+        """Have a clip written into `fds` (payload, index; they stay the caller's); return once a frame is durable."""
+        facts, extra = self._alive().request(
+            "record", {"not_before_ns": not_before_ns}, fds, deadline_s=STILL_DEADLINE_S
+        )
+        _close(extra)
+        return facts
+
+    def end_record(self) -> dict[str, Any]:
+        """End the clip that is being written and return what of it is durable."""
+        told, extra = self._alive().request("end record", {}, deadline_s=END_RECORD_S)
+        _close(extra)
+        return told
 
     def flush(self) -> None:
         """Forget every frame taken before now (opening an exam: ruling 1)."""

@@ -180,6 +180,30 @@ class WrongStandard(NoSignal):
     hint = "Set the standard in the source's options: PAL, NTSC or SECAM."
 
 
+class ClipFailed(DeviceError):
+    """The clip could not be written. What was recorded until then is kept."""
+
+    code = "V-11"
+    blame = Blame.BOX
+    hint = "Look at the free space; call IT if it happens again."
+
+
+class ClipBusy(DeviceError):
+    """A clip is being recorded already."""
+
+    code = "V-12"
+    blame = Blame.PERSON
+    hint = "End it first."
+
+
+class NoClip(DeviceError):
+    """No clip is being recorded."""
+
+    code = "V-13"
+    blame = Blame.PERSON
+    hint = "Start one first."
+
+
 class UnknownSource(DeviceError):
     """There is no source of that name."""
 

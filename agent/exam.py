@@ -6,8 +6,8 @@ import os
 import threading
 import uuid
 from collections import defaultdict
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -84,6 +84,8 @@ class Examinations:
         self._notice, self._steps, self._on_broken = notice, steps, on_broken
         self._capturing: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self.last_refusal: dict[str, AgentError] = {}
+        self.closing: Callable[[Exam], None] = lambda _exam: None
+        """Called before an exam is closed: what is being recorded for it ends first."""
 
     def stamp(self, who: str) -> Stamp:
         """Return when and in which run something is done, and by whom."""
@@ -162,10 +164,7 @@ class Examinations:
         `OutOfDate` (`exam_id` is not the open one), `StillThisPatient`, `DiskFull`, `StorageError` and the
         device's errors.
         """
-        exam = self._store.exams.open_on(source)
-        if exam is None:
-            raise NoOpenExam
-        self._assert_may_capture(exam, exam_id)
+        exam = self.may_capture(source, exam_id)
         with self._capturing[source]:
             done = self._store.frames.by_trigger(press.trigger_id)
             if done is None:
@@ -177,18 +176,31 @@ class Examinations:
         self._notice("exam", exam.exam_id)
         return done
 
-    def _assert_may_capture(self, exam: Exam, exam_id: str) -> None:
+    def may_capture(self, source: str, exam_id: str = "") -> Exam:
+        """Return the exam that a press now belongs to; raises what `capture` raises before a picture is taken."""
+        exam = self._store.exams.open_on(source)
+        if exam is None:
+            raise NoOpenExam
         if exam_id and exam.exam_id != exam_id:
             raise OutOfDate
         if self.paused(exam):
             raise StillThisPatient
         if self._spool.free_bytes() < self._rules.minimum_free_bytes:
             raise DiskFull
+        return exam
+
+    def new_frame_id(self) -> str:
+        """Return a new name of our own for a picture's files."""
+        return str(uuid.UUID(bytes=os.urandom(16), version=4))
+
+    def now_ns(self) -> int:
+        """Return CLOCK_MONOTONIC in nanoseconds, as a press is stamped."""
+        return int(self._clock.monotonic() * 1e9)
 
     def _keep(self, exam: Exam, press: Press) -> None:
         header, payload_fd = self._devices.get(exam.source).still(press.pressed_ns)
         try:
-            record = self._record(exam, press, header)
+            record = self.record(exam, press, header)
             extra = {"series_number": exam.series_number, "opened_at": exam.opened_at, "run_id": exam.run_id}
             head = encode_header(record, exam.snapshot, exam.equipment, extra)
             size = self._spool.write_frame(record.frame_id, head, payload_fd, record.payload_size)
@@ -198,9 +210,16 @@ class Examinations:
             raise
         finally:
             os.close(payload_fd)
-        self._commit(exam, record, size)
+        self.commit(exam, record, size)
 
-    def _commit(self, exam: Exam, record: FrameRecord, size: int) -> None:
+    @contextmanager
+    def numbering(self, exam: Exam) -> Iterator[int]:
+        """Give the next Instance Number of the exam's series; nobody else gets one on this source meanwhile."""
+        with self._capturing[exam.source]:
+            yield self._store.frames.next_instance_number(exam.series_instance_uid)
+
+    def commit(self, exam: Exam, record: FrameRecord, size: int) -> None:
+        """Record a picture whose file is durable, if its exam is still open; durable on return."""
         stamp = self._stamp("")
         by_itself = self._rules.release_by_picture and exam.kind is not ExamKind.EMERGENCY
         due = stamp.unix + self._rules.undo_window_s if by_itself else None
@@ -220,7 +239,11 @@ class Examinations:
     def _frame_path(self, frame_id: str) -> Path:
         return self._spool.frames / f"{frame_id}{FRAME}"
 
-    def _record(self, exam: Exam, press: Press, header: dict[str, Any]) -> FrameRecord:
+    def record(self, exam: Exam, press: Press, header: dict[str, Any], *, frame_id: str = "") -> FrameRecord:
+        """Return what is known of a picture that a source delivered, with UIDs of its own (promise P3).
+
+        Raises `FrameRefused` when the source's `header` is not what was agreed.
+        """
         age_s = self._clock.monotonic() - header["captured_ns"] / 1e9
         acquired = self._clock.now() - timedelta(seconds=age_s)
         aspect = header.get("pixel_aspect_ratio")
@@ -228,9 +251,11 @@ class Examinations:
             return from_plain(
                 FrameRecord,
                 {
+                    "sop_class_uid": exam.equipment.sop_class_uid,
                     **{name: header[name] for name in _FROM_SOURCE},
+                    **{name: header[name] for name in _MAY_SAY if name in header},
                     "pixel_aspect_ratio": aspect,
-                    "frame_id": str(uuid.UUID(bytes=os.urandom(16), version=4)),
+                    "frame_id": frame_id or self.new_frame_id(),
                     "exam_id": exam.exam_id,
                     "snapshot_digest": exam.snapshot_sha256,
                     "sop_instance_uid": self._uids(),
@@ -263,6 +288,7 @@ class Examinations:
 
         An emergency exam is held instead: a person decides about it. One without pictures is discarded.
         """
+        self.closing(self._store.exams.get(exam_id))
         exam, stamp = self._store.exams.get(exam_id), self._stamp(who)
         event, reason = _END.get((exam.state, exam.kind), ("", "")) if exam.captured else ("discard", "no pictures")
         if event and exam.state is ExamState.OPEN:
@@ -277,6 +303,8 @@ class Examinations:
 
         `code` (PS3.16 CID 9300) is why a discarded exam's procedure step is discontinued.
         """
+        if event in ("hold", "discard"):
+            self.closing(self._store.exams.get(exam_id))
         exam = self._store.exams.apply(exam_id, event, self._stamp(who), reason=reason, code=code)
         self._notice("exam", exam_id)
         return exam
@@ -298,3 +326,4 @@ _FROM_SOURCE = (
     "processing",
     "frame_number",
 )
+_MAY_SAY = tuple(FrameRecord.LATER)

@@ -234,6 +234,10 @@ class Equipment:
     device_model_name: str = ""
     device_serial: str = ""
     timezone: str = "Europe/Kyiv"
+    sop_class_uid: str = "1.2.840.10008.5.1.4.1.1.7"
+    """Which object a single still becomes."""
+
+    LATER: ClassVar[frozenset[str]] = frozenset({"sop_class_uid"})
 
 
 class ClockTrust(StrEnum):

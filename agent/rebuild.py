@@ -60,8 +60,8 @@ class Rebuild:
         return header
 
     def _bring_back(self, header: FrameHeader) -> None:
-        size = header.payload_offset + header.record.payload_size
         try:
+            size = self._spool.size_of(header.record, header.payload_offset)
             told = _told(header)
             new = self._store.exams.bring_back(header.record, header.snapshot, header.equipment, told, self._stamp)
             self.report.exams += new

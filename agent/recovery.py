@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from agent.clips import Salvage
 from agent.errors import AgentError, IdentityError, NotFound, SnapshotMismatch, SpoolDamaged
 from agent.frame_file import decode_header
 from agent.lifecycle import FrameState
@@ -45,6 +46,7 @@ class BootScan:
         self.report.leases_returned = self._store.jobs.release_leases(self._stamp)
         self._remove_unfinished()
         self._remove_purged()
+        self._clips()
         self._frames()
         self._objects()
         return self.report
@@ -59,6 +61,12 @@ class BootScan:
             for path in self._spool.files_of(name):
                 self._spool.remove(path)
             self.report.purged_removed += 1
+
+    def _clips(self) -> None:
+        salvage = Salvage(self._store, self._spool, self._stamp)
+        salvage.run()
+        self.report.adopted.extend(salvage.kept)
+        self.report.missing.extend(salvage.lost)
 
     def _frames(self) -> None:
         known = self._store.frames.files()
@@ -83,7 +91,7 @@ class BootScan:
             header = decode_header(f.read)
         record = header.record
         exam = self._store.exams.get(record.exam_id)
-        if record.frame_id != name or size != header.payload_offset + record.payload_size:
+        if record.frame_id != name or size != self._spool.size_of(record, header.payload_offset):
             raise SpoolDamaged("A stored file is not what its name says.")
         if record.snapshot_digest != exam.snapshot_sha256:
             raise SnapshotMismatch("A stored file names another patient than its exam.")

@@ -19,6 +19,7 @@ from typing import Any
 from agent import __version__, similar
 from agent.building import Building
 from agent.changes import Changes
+from agent.clips import Clips
 from agent.clock import Clock
 from agent.delivery import Destination
 from agent.devices import Devices
@@ -31,6 +32,7 @@ from agent.store import Exam, Store
 from agent.store.jobs import STORE
 from agent.view import (
     AlarmView,
+    ClipView,
     DestinationView,
     EchoView,
     EntryView,
@@ -72,6 +74,7 @@ class Service:
         building: Building,
         destinations: dict[str, Destination],
         changes: Changes,
+        clips: Clips,
         *,
         routes: Callable[[str], Route | None],
     ) -> None:
@@ -79,6 +82,7 @@ class Service:
         self._devices, self._worklist, self._exams = devices, worklist, exams
         self._building, self._destinations = building, destinations
         self._routes = routes
+        self._clips = clips
         self.changes = changes
         self.page = ""
         self.metrics: Callable[[], str] = str
@@ -130,6 +134,7 @@ class Service:
                     geometry=device.geometry,
                     resident_kb=device.resident_kb,
                     exam_id=exam.exam_id if exam else "",
+                    recording=self._clips.recording(device.name) is not None,
                 )
             )
         return tuple(views)
@@ -258,6 +263,18 @@ class Service:
             raise BadRequest("A capture needs an identifier of its press (1 to 64 characters).")
         press = Press(trigger_id=trigger_id, pressed_ns=pressed_ns or int(self._clock.monotonic() * 1e9))
         return frame_view(self._exams.capture(source, press, exam_id=exam_id))
+
+    def start_clip(self, source: str, trigger_id: str, pressed_ns: int | None = None, exam_id: str = "") -> ClipView:
+        """Begin a clip; on return its first frame is durable."""
+        if not trigger_id or len(trigger_id) > 64:
+            raise BadRequest("A clip needs an identifier of its press (1 to 64 characters).")
+        press = Press(trigger_id=trigger_id, pressed_ns=pressed_ns or int(self._clock.monotonic() * 1e9))
+        running = self._clips.start(source, press, exam_id=exam_id)
+        return ClipView(frame_id=running.frame_id, exam_id=running.exam_id, started_at=running.started_at)
+
+    def stop_clip(self, source: str) -> FrameView:
+        """End the clip that runs; on return it is a durable picture of its exam."""
+        return frame_view(self._clips.stop(source))
 
     def exam_event(self, exam_id: str, event: str, who: str, reason: str = "", code: str = "") -> ExamView:
         """`finish`, `undo`, `release`, `hold`, `discard` or `resume` an exam; durable on return.

@@ -15,9 +15,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agent.errors import DiskFull, SpoolDamaged, StorageError
+from agent.model import FrameRecord
 
 Steps = Callable[[str], None]
-FRAME, OBJECT, PART = ".frm", ".dcm", ".part"
+FRAME, OBJECT, PART, CLIP, INDEX = ".frm", ".dcm", ".part", ".clp", ".idx"
 _NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _BALLAST_BYTES = 16 << 20
 _FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -57,16 +58,17 @@ class Spool:
 
     def __init__(self, root: Path, *, steps: Steps = lambda _step: None) -> None:
         self._steps = steps
-        self.incoming, self.frames, self.objects, self.renditions, self.aside = (
-            root / name for name in ("incoming", "frames", "objects", "renditions", "aside")
+        self.incoming, self.frames, self.clips, self.objects, self.renditions, self.aside = (
+            root / name for name in ("incoming", "frames", "clips", "objects", "renditions", "aside")
         )
         self._ballast = root / "ballast"
         with _storage_errors():
-            for folder in (self.incoming, self.frames, self.objects, self.renditions, self.aside):
+            for folder in (self.incoming, self.frames, self.clips, self.objects, self.renditions, self.aside):
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
-    def write_frame(self, frame_id: str, header: bytes, payload_fd: int, payload_size: int) -> int:
-        """Store header and payload (a descriptor of `payload_size` bytes) and return the file's size.
+    def write_frame(self, frame_id: str, header: bytes, payload_fd: int | None, payload_size: int) -> int:
+        """Store header and payload (a descriptor of `payload_size` bytes, None: in a clip's own file) and return the
+        file's size.
 
         On return the file is whole, named and on the disk. Raises `DiskFull` or `StorageError`; then nothing
         of that name exists in `frames/`.
@@ -76,7 +78,8 @@ class Spool:
             fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             try:
                 _write_all(fd, header)
-                _copy(payload_fd, fd, payload_size)
+                if payload_fd is not None:
+                    _copy(payload_fd, fd, payload_size)
                 self._steps("capture:written")
                 fsync_file(fd)
                 self._steps("capture:file-synced")
@@ -86,7 +89,51 @@ class Spool:
             finally:
                 os.close(fd)
             self._publish(part, self.frames / f"{frame_id}{FRAME}", "capture")
-        return len(header) + payload_size
+        return len(header) + (payload_size if payload_fd is not None else 0)
+
+    def size_of(self, record: FrameRecord, payload_offset: int) -> int:
+        """Return how large the frame file of `record` has to be; raises `SpoolDamaged` if a clip's own file is not."""
+        if not record.payload_file:
+            return payload_offset + record.payload_size
+        path = self._path(self.clips, record.frame_id, CLIP)
+        if not path.exists() or path.stat().st_size < record.payload_size:
+            raise SpoolDamaged("The file of a clip is missing or too short.")
+        return payload_offset
+
+    def begin_clip(self, frame_id: str) -> tuple[int, int]:
+        """Return new, empty files for a clip's payload and its index, durably named; the caller closes them."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
+        with _storage_errors():
+            opened: list[int] = []
+            try:
+                opened = [os.open(self._path(self.clips, frame_id, suffix), flags, 0o600) for suffix in (CLIP, INDEX)]
+                fsync_folder(self.clips)
+            except BaseException:
+                for fd in opened:
+                    os.close(fd)
+                raise
+        return opened[0], opened[1]
+
+    def clip_index(self, frame_id: str) -> bytes:
+        """Return the index of a clip; empty where there is none."""
+        with _storage_errors():
+            path = self._path(self.clips, frame_id, INDEX)
+            return path.read_bytes() if path.exists() else b""
+
+    def open_clip(self, frame_id: str, *, writable: bool = False) -> int:
+        """Return a descriptor of a clip's payload; raises `SpoolDamaged` when it is not there."""
+        return self._open(self._path(self.clips, frame_id, CLIP), os.O_RDWR if writable else os.O_RDONLY)
+
+    def end_clip(self, frame_id: str) -> None:
+        """Remove a clip's index once its frame is recorded: the record says the same."""
+        with _storage_errors():
+            self._path(self.clips, frame_id, INDEX).unlink(missing_ok=True)
+
+    def drop_clip(self, frame_id: str) -> None:
+        """Remove the files of a clip that came to nothing."""
+        with _storage_errors():
+            for suffix in (CLIP, INDEX):
+                self._path(self.clips, frame_id, suffix).unlink(missing_ok=True)
 
     def begin_object(self, frame_id: str) -> int:
         """Return a new, empty, private file for the build child to write; the caller closes it."""
@@ -94,6 +141,11 @@ class Spool:
         with _storage_errors():
             part.unlink(missing_ok=True)
             return os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+
+    def begin_video(self) -> int:
+        """Return a new, empty file without a name: a video that lives as long as its object is being built."""
+        with _storage_errors():
+            return os.open(self.incoming, os.O_TMPFILE | os.O_RDWR, 0o600)
 
     def finish_object(self, frame_id: str, fd: int) -> None:
         """Make the written object durable under its final name."""
@@ -138,15 +190,16 @@ class Spool:
     def files_of(self, frame_id: str) -> list[Path]:
         """Return every file of one frame: as captured, its object and its renditions."""
         known = [self._path(self.frames, frame_id, FRAME), self.object_path(frame_id)]
+        known += [self._path(self.clips, frame_id, suffix) for suffix in (CLIP, INDEX)]
         return [f for f in (*known, *self.renditions.glob(f"*/{frame_id}{OBJECT}")) if f.exists()]
 
     def object_path(self, frame_id: str) -> Path:
         """Return where the object of a frame is, for the peer child."""
         return self._path(self.objects, frame_id, OBJECT)
 
-    def _open(self, path: Path) -> int:
+    def _open(self, path: Path, mode: int = os.O_RDONLY) -> int:
         try:
-            return os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+            return os.open(path, mode | os.O_NOFOLLOW)
         except FileNotFoundError as e:
             raise SpoolDamaged("A stored file is missing.") from e
         except OSError as e:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from agent.child import SOURCE, Child
+from agent.clips import Clips
 from agent.errors import AgentError
 from agent.exam import Examinations, Press
 from agent.launcher import Launcher
@@ -40,11 +41,12 @@ class Triggers:
         setups: Sequence[TriggerSetup],
         launcher: Launcher,
         exams: Examinations,
+        clips: Clips,
         *,
         turned: Callable[[], None],
     ) -> None:
-        self._setups, self._launcher, self._exams, self._turned = setups, launcher, exams, turned
-        self._presses: queue.SimpleQueue[tuple[str, Press] | None] = queue.SimpleQueue()
+        self._setups, self._launcher, self._exams, self._clips, self._turned = setups, launcher, exams, clips, turned
+        self._presses: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._children: dict[str, Child] = {}
 
     def run(self, stop: threading.Event) -> None:
@@ -56,7 +58,7 @@ class Triggers:
             with suppress(queue.Empty):
                 press = self._presses.get(timeout=_TURN_S)
                 if press is not None:
-                    self._capture(*press)
+                    press()
         for child in self._children.values():
             child.stop()
 
@@ -82,14 +84,22 @@ class Triggers:
         def receive(message: dict[str, Any], fds: list[int]) -> None:
             for fd in fds:
                 os.close(fd)
-            if message.get("event") == "press" and message.get("action", "capture") == "capture":
+            if message.get("event") == "press":
                 press = Press(trigger_id=str(message["press_id"]), pressed_ns=int(message["pressed_ns"]))
-                self._presses.put((source, press))
+                action = str(message.get("action", "capture"))
+                self._presses.put(lambda: self._act(action, source, press))
 
         return receive
 
-    def _capture(self, source: str, press: Press) -> None:
+    def _act(self, action: str, source: str, press: Press) -> None:
         try:
-            self._exams.capture(source, press)
+            if action == "clip":
+                self._clips.toggle(source, press)
+            else:
+                self._exams.capture(source, press)
         except AgentError as e:
             self._exams.refused(source, e)
+
+    def clip_ended(self, source: str, why: str) -> None:
+        """A source ended its clip by itself; it is kept from here, where presses are served one after another."""
+        self._presses.put(lambda: self._clips.ended(source, why))

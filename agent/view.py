@@ -92,7 +92,18 @@ class FrameView:
     frame_number: int
     rows: int
     columns: int
+    frames: int
+    """1: a still; more: a clip or a document of pages."""
     captured_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipView:
+    """One clip that is being recorded."""
+
+    frame_id: str
+    exam_id: str
+    started_at: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +147,8 @@ class SourceView:
     resident_kb: int
     exam_id: str
     """The exam open on it; empty: none, capture is off."""
+    recording: bool
+    """True: a clip is being recorded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,5 +68,6 @@ def frame_view(frame: StoredFrame) -> FrameView:
         frame_number=record.frame_number,
         rows=record.rows,
         columns=record.columns,
+        frames=record.number_of_frames,
         captured_at=frame.captured_at,
     )

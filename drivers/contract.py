@@ -25,6 +25,8 @@ class Signal(StrEnum):
     PRESENT = "present"
     NO_SIGNAL = "no signal"
     NO_SYNC = "no sync"
+    NO_CABLE = "no cable"
+    WRONG_STANDARD = "wrong standard"
     COLOUR_BARS = "colour bars"
     FROZEN = "frozen"
     UNKNOWN = "unknown"
@@ -41,6 +43,8 @@ class PixelFormat(StrEnum):
     """one JPEG interchange stream, uint8, shape (bytes,)."""
     YUYV = "YUYV"
     """uint8, shape (rows, columns, 2)."""
+    NV12 = "NV12"
+    """uint8, shape (rows * 3 / 2, columns): the luma plane, below it the chroma pairs of every second row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +61,8 @@ class Geometry:
     """(vertical, horizontal) as in PS3.3 C.7.6.3.1.7; None: square."""
     image_format: str = ""
     """`PAL`, `NTSC`, `1080P50` …"""
+    matrix: str = "bt601"
+    """Of YUYV and NV12: `bt601` or `bt709`, studio range; `full` behind it for 0 to 255 (`bt709 full`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,8 @@ from drivers.reopening import BACKOFF_S, Stuck
 READ_TIMEOUT_S = 0.25
 STALL_S = 5.0
 
+RESET = "The device failed several times and was reset by the box."
+
 Tell = Callable[[dict[str, Any]], None]
 
 
@@ -90,10 +92,17 @@ class Device:
         if error.cause == "stuck":
             raise Stuck(error.detail)
         self._tries = 0 if self._delivered else self._tries + 1
+        self._reset_where_it_helps()
         self._retry_at = monotonic() + BACKOFF_S[min(self._tries, len(BACKOFF_S) - 1)]
         self.ready, self._delivered, self.cause = False, False, error.cause
         self.reopened += 1
         self._say("restarting", error.cause, error.advice)
+
+    def _reset_where_it_helps(self) -> None:
+        """After repeated failure a USB device is reset, as a technician would pull and push its plug."""
+        after = int(getattr(self._source, "reset_after", 0))
+        if after and self._tries and self._tries % after == 0 and self._source.reset():  # type: ignore[attr-defined]
+            self._tell({"event": "device", "state": "restarting", "cause": "reset", "advice": RESET})
 
     def _say(self, state: str, cause: str, advice: str) -> None:
         if (state, cause) != self._told or cause == "geometry":

@@ -3,14 +3,17 @@
 The loop reads the newest frame, judges it, answers requests, and beats about once a second from the same
 place: a driver that hangs stops the beats, and the core kills this process without loss. What it is told:
 
-    {"id", "do": "open", "driver": name, "options": {…}, "still": {…}}
+    {"id", "do": "open", "driver": name, "options": {…}, "still": {…}, "clip": {…}}
     {"id", "do": "still", "not_before_ns", "deadline_ms"}    → done {header of drivers.still} with a memfd
+    {"id", "do": "record", "not_before_ns"} with two fds     → done {facts} when the first frame is durable
+    {"id", "do": "end record"}                               → done {frames, size, sha256, dropped, ended}
     {"id", "do": "preview", "on", "max_fps", "max_width"}    → done {}; {"event": "preview", …} with a memfd
     {"id", "do": "flush"}                                    → done {"flushed_ns"}: older frames are never used
     {"id", "do": "fault", "fault"}                           → done {}; the simulator only
 
 What it tells: `beat` {resident_kb, frames, refused, waiting, signal, geometry}; events `device` {state,
-cause, advice} with state `ready` or `restarting`; `signal` {signal}; `preview` {frame_number, captured_ns}.
+cause, advice} with state `ready` or `restarting`; `signal` {signal}; `preview` {frame_number, captured_ns};
+`clip` {ended} when a clip may not go on, and why.
 A trigger driver tells `press` {press_id, action, pressed_ns} and `device` with the further state `stuck`.
 Failures are `{"code", "message", "facts"}` with the codes of `drivers.stills.FAILED`, V-01 for settings and V-07
 for an unknown driver. Instants are CLOCK_MONOTONIC in nanoseconds, which all processes of the box share.

@@ -12,6 +12,8 @@ from time import monotonic, monotonic_ns
 from typing import Any
 
 from drivers.asking import BEAT_S, Refused, built, request_id
+from drivers.clip_options import ClipOptions
+from drivers.clips import Clips
 from drivers.contract import Frame, Signal
 from drivers.device import Device
 from drivers.picture.judge import Judge
@@ -36,6 +38,8 @@ class SourceLoop:
         self._source = source
         self._device = Device(self._source, self._tell_device)
         self._stills = Stills(options, answer=self._answer, fail=self._fail)
+        clip = built(ClipOptions, request.get("clip") or {})
+        self._clips = Clips(clip, options, send=self._done, fail=self._fail, tell=self._channel.send)
         self._preview = Preview(options.mask)
         self._judge = Judge()
         self._told_signal: Signal | None = Signal.UNKNOWN
@@ -61,6 +65,7 @@ class SourceLoop:
             self._stills.broken()
         self._silence(lost=was_ready and not self._device.ready)
         self._stills.expire(monotonic_ns())
+        self._clips.turn()
         self._beat()
         self._serve(started)
 
@@ -73,6 +78,7 @@ class SourceLoop:
             return
         self._frame_at = monotonic()
         self._stills.see(frame, verdict, self._judge.believed)
+        self._clips.see(frame, verdict)
         self._tell_signal()
         if self._preview.due(frame, self._channel.fileno()):
             self._show(frame)
@@ -80,6 +86,7 @@ class SourceLoop:
     def _silence(self, *, lost: bool) -> None:
         if lost:
             self._stills.lost(self._device.cause)
+            self._clips.lost()
         if lost or monotonic() - self._frame_at > SILENCE_S:
             self._judge.nothing()
             self._tell_signal()
@@ -125,19 +132,22 @@ class SourceLoop:
             received = self._channel.receive(wait_s)
             if received is None:
                 return
-            message, fds = received
-            for fd in fds:
-                os.close(fd)  # nothing that we serve comes with a descriptor
-            self._request(message)
+            self._request(*received)
             wait_s = 0.0
 
-    def _request(self, message: dict[str, Any]) -> None:
+    def _request(self, message: dict[str, Any], fds: list[int]) -> None:
         asked = request_id(message)
+        if message.get("do") == "record":
+            self._clips.start(asked, message, fds)
+            return
+        for fd in fds:
+            os.close(fd)  # nothing else that we serve comes with a descriptor
         served = {
             "still": self._do_still,
             "preview": self._do_preview,
             "flush": self._do_flush,
             "fault": self._do_fault,
+            "end record": self._do_end_record,
         }.get(str(message.get("do")), self._do_nothing)
         try:
             served(asked, {k: v for k, v in message.items() if k not in ("id", "do")})
@@ -164,7 +174,14 @@ class SourceLoop:
     def _do_flush(self, request_id: int, values: dict[str, Any]) -> None:  # noqa: ARG002 - takes no values
         now_ns = monotonic_ns()
         self._stills.flush(now_ns)
-        self._channel.send({"id": request_id, "done": {"flushed_ns": now_ns}})
+        self._clips.flush(now_ns)
+        self._done(request_id, {"flushed_ns": now_ns})
+
+    def _do_end_record(self, request_id: int, values: dict[str, Any]) -> None:  # noqa: ARG002 - takes no values
+        self._clips.stop(request_id)
+
+    def _done(self, request_id: int, value: dict[str, Any]) -> None:
+        self._channel.send({"id": request_id, "done": value})
 
     def _do_fault(self, request_id: int, values: dict[str, Any]) -> None:
         inject = getattr(self._source, "inject", None)

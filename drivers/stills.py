@@ -2,7 +2,7 @@
 
 A press is answered once: with a still, or with the reason why there is none. The codes are those that people
 read on the screen: V-03 no signal, V-04 not a live picture, V-05 broken picture, V-06 no frame in time, V-02
-no device.
+no device, V-08 no cable, V-09 no sync, V-10 another standard.
 """
 
 from __future__ import annotations
@@ -25,12 +25,17 @@ FAILED = {
     "V-03": "There is no video signal. Nothing can be captured.",
     "V-04": "The picture is not moving or is a test picture. Nothing was captured.",
     "V-05": "The device delivered a broken picture. Nothing was captured.",
+    "V-08": "There is no cable at the input, or the device at its other end is off. Nothing can be captured.",
+    "V-09": "The video signal cannot be locked. Nothing can be captured.",
+    "V-10": "The video standard is not the one that is set. Nothing can be captured.",
     "V-06": "The device delivered no new picture after the press. Nothing was captured.",
 }
 
 CODE = {
     Signal.NO_SIGNAL: "V-03",
-    Signal.NO_SYNC: "V-03",
+    Signal.NO_CABLE: "V-08",
+    Signal.NO_SYNC: "V-09",
+    Signal.WRONG_STANDARD: "V-10",
     Signal.COLOUR_BARS: "V-04",
     Signal.FROZEN: "V-04",
 }

@@ -26,6 +26,11 @@ _ROWS = (
         summary="Whatever OpenCV can open: a grabber, a file, a network camera.",
         needs=("opencv-python-headless",),
     ),
+    DriverInfo(
+        name="v4l2",
+        module="drivers.v4l2",
+        summary="A grabber, camera or capture card, straight from the kernel.",
+    ),
     DriverInfo(name="disabled", module="drivers.disabled", summary="A source that is switched off."),
     DriverInfo(
         name="serial_line",

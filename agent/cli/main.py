@@ -262,6 +262,28 @@ def capture(client: Client, source: str, trigger: str) -> tuple[Any, str]:
     return view, f"captured: picture {view['number']} ({view['columns']}×{view['rows']}), safe on this box"
 
 
+@cli.group()
+def clip() -> None:
+    """Record clips into the open exam."""
+
+
+@client_command(clip, "start")
+@click.option("--source", default="")
+def clip_start(client: Client, source: str) -> tuple[Any, str]:
+    """Begin a clip."""
+    body = {"trigger_id": uuid.uuid4().hex, "pressed_ns": monotonic_ns()}
+    view = client.post(f"/sources/{_source(client, source)}/clip/start", body)
+    return view, "recording: what is recorded is safe on this box, to the second"
+
+
+@client_command(clip, "stop")
+@click.option("--source", default="")
+def clip_stop(client: Client, source: str) -> tuple[Any, str]:
+    """End the clip."""
+    view = client.post(f"/sources/{_source(client, source)}/clip/stop")
+    return view, f"recorded: picture {view['number']}, {view['frames']} frames, safe on this box"
+
+
 @client_command(cli, "finish")
 @click.option("--source", default="")
 def finish(client: Client, source: str) -> tuple[Any, str]:

@@ -33,6 +33,7 @@ from agent.config.values import (
     setting,
 )
 from agent.model import Code, Equipment, PeerAddress, Route, TlsMaterial
+from agent.sop_classes import SOP_CLASSES
 
 __all__ = [
     "Box",
@@ -294,6 +295,13 @@ class Configuration(Section):
             verify=p.verify,
         )
 
+    def clip_class(self, name: str) -> str:
+        """Return the SOP Class UID of a clip of the source called `name`."""
+        source = next(source for source in self.source if source.name == name)
+        grey = source.picture.colour == "grey"
+        wanted = {"multi-frame": "multi-frame-grey-byte" if grey else "multi-frame-true-colour"}
+        return SOP_CLASSES[wanted.get(source.clip.output, source.clip.output)]
+
     def equipment(self, source: SourceConfig, software_version: str, device_uid: str) -> Equipment:
         """Return what captured the pictures and where, as frozen with a series (PS3.3 C.7.5.1, C.8.6.1)."""
         told = source.object
@@ -318,6 +326,7 @@ class Configuration(Section):
             device_manufacturer=told.device_manufacturer,
             device_model_name=told.device_model_name,
             device_serial=told.device_serial,
+            sop_class_uid=SOP_CLASSES[told.sop_class],
             timezone=self.box.timezone,
         )
 

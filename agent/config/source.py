@@ -17,6 +17,7 @@ from agent.config.values import (
     ShortString,
     setting,
 )
+from agent.sop_classes import MODALITIES
 
 Rectangle = tuple[int, int, int, int]
 
@@ -67,6 +68,27 @@ def _outside(value: Any) -> bool:
     return any(v < least or v > 16384 for v, least in zip(value, (0, 0, 1, 1), strict=True))
 
 
+VIDEO_CLASSES = ("video-endoscopic", "video-microscopic", "video-photographic")
+
+
+class Clip(Section):
+    """How clips are recorded and which object they become."""
+
+    output: Literal["multi-frame", "video-endoscopic", "video-microscopic", "video-photographic"] = setting(
+        "multi-frame",
+        "What a clip becomes: `multi-frame` (Secondary Capture, JPEG frames as recorded) or an H.264 video of one of "
+        "the visible-light classes.",
+    )
+    quality: int = setting(90, "JPEG quality of each recorded frame.", unit="percent", ge=50, le=100)
+    pre_trigger_s: float = setting(
+        0.0, "How much from before the press is kept, never from before the exam was opened.", unit="s", ge=0, le=30
+    )
+    longest_s: float = setting(120.0, "A clip ends by itself after this time.", unit="s", ge=1, le=3600)
+    largest_mb: int = setting(
+        1900, "A clip is split before it is larger than this.", unit="MB", ge=1, le=1900
+    )
+
+
 class CodeConfig(Section):
     """One coded concept (PS3.3 8.8)."""
 
@@ -78,6 +100,9 @@ class CodeConfig(Section):
 class ObjectConfig(Section):
     """What the DICOM object says about the device and the picture."""
 
+    sop_class: Literal["secondary-capture", "vl-endoscopic", "vl-microscopic", "vl-photographic"] = setting(
+        "secondary-capture", "Which object a still becomes; a visible-light class only where the archive takes it."
+    )
     modality: Modality = setting(..., "Modality (0008,0060): what the legacy device is.", example="US")
     conversion_type: Literal["DV", "DI", "DF", "SD", "SI", "WSD", "DRW", "SYN"] = setting(
         "DV",
@@ -143,11 +168,30 @@ class SourceConfig(Driven):
 
     profile: FilePath = setting(
         "",
-        "TOML file whose tables `picture`, `object` and `options` fill in what this source leaves out.",
+        "TOML file whose tables `picture`, `clip`, `object` and `options` fill in what this source leaves out.",
         example="profiles/old-ultrasound-pal.toml",
     )
     picture: Picture = setting(Picture(), "How the picture is made.", example={"encoding": "lossless"})
+    clip: Clip = setting(Clip(), "How clips are recorded.", example={"pre_trigger_s": 2})
     object: ObjectConfig = setting(..., "What the DICOM object says.", example={"modality": "US"})
+
+    @classmethod
+    def complaints(cls, raw: Mapping[str, Any]) -> Iterator[Complaint]:
+        """Yield what the driver does not allow, and a video that nobody says the anatomy of (PS3.3 A.32.5)."""
+        yield from super().complaints(raw)
+        clip, told = raw.get("clip"), raw.get("object")
+        if isinstance(told, Mapping):
+            yield from _other_modality(told, clip if isinstance(clip, Mapping) else {})
+        is_video = isinstance(clip, Mapping) and clip.get("output") in VIDEO_CLASSES
+        if is_video and isinstance(told, Mapping) and not told.get("anatomic_region"):
+            yield ("object", "anatomic_region"), "a video object has to say which part of the body it shows"
+
+
+def _other_modality(told: Mapping[str, Any], clip: Mapping[str, Any]) -> Iterator[Complaint]:
+    for name in (told.get("sop_class"), clip.get("output")):
+        wanted = MODALITIES.get(str(name).rpartition("-")[2])
+        if wanted and told.get("modality") != wanted:
+            yield ("object", "modality"), f"a {name} object has the modality {wanted}"
 
 
 class TriggerConfig(Driven):

@@ -2,8 +2,10 @@
 
 Requests, all with descriptors that the core opened:
 
-    build        a `SeriesRecord` as plain values; frame file (read), empty object file (write) -> {"sha256"}
+    build        {"series": `SeriesRecord`}; frame file (read), empty object file (write) -> {"sha256"}
+    encode       frame file, clip (read), empty video file (write) -> {"record"} of the object that it will be
     verify       frame file (read), object file opened anew (read) -> {"built": BuiltObject}
+                 build takes a third descriptor, the clip or, with {"record"}, the video; so does verify {"record"}
     transcode    {"transfer_syntax_uid"}; object file (read), empty file -> {"size", "sha256"}, same instance
     thumbnail    {"max_width"}; frame file (read) -> {"size"} and a sealed memfd with a JPEG
     certificate  PEM or DER file (read), or {"path"} -> subject, issuer, not_before, not_after, sha256
@@ -12,12 +14,12 @@ Requests, all with descriptors that the core opened:
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from agent.errors import BadRequest, StorageError
-from agent.model import SeriesRecord
+from agent.model import FrameRecord, SeriesRecord
 from agent.objects import building
 from agent.plain import from_plain, to_plain
 from drivers.serve import Reply, Verb, serve
@@ -27,28 +29,43 @@ DATA_LIMIT_MB = 512
 LONGEST_CERTIFICATE = 1 << 20
 
 Answer = tuple[dict[str, Any], list[int]]
+T = TypeVar("T")
 
 
 def build(request: dict[str, Any], fds: list[int], reply: Reply) -> Answer:
     """Write one object (`building.build`) and sync it."""
-    frame_fd, object_fd = _take(fds, 2)
+    frame_fd, object_fd, *rest = _take(fds, 2, 3)
+    facts, record = _plain(SeriesRecord, request.get("series")), _made(request)
+    header = building.read_header(frame_fd)
+    payload = building.payload_of(frame_fd, header, rest[0] if rest else None)
     try:
-        facts = from_plain(SeriesRecord, request)
-    except ValueError as e:
-        raise BadRequest(str(e)) from None
-    try:
-        sha256 = building.build(frame_fd, object_fd, facts, reply.beat)
+        made = replace(payload, record=record) if record else payload
+        sha256 = building.build(frame_fd, object_fd, facts, reply.beat, made)
         os.fsync(object_fd)
     except OSError as e:
         raise StorageError(errno=e.errno) from None
     return {"sha256": sha256}, []
 
 
-def verify(_request: dict[str, Any], fds: list[int], reply: Reply) -> Answer:
+def encode(_request: dict[str, Any], fds: list[int], reply: Reply) -> Answer:
+    """Write one clip as a video (`video.encode`) and sync it."""
+    from agent.objects import video
+
+    frame_fd, clip_fd, target_fd = _take(fds, 3)
+    payload = building.payload_of(frame_fd, building.read_header(frame_fd), clip_fd)
+    try:
+        record = video.encode(payload, Path(f"/proc/{os.getpid()}/fd/{target_fd}"), reply.beat)
+        os.fsync(target_fd)
+    except OSError as e:
+        raise StorageError(errno=e.errno) from None
+    return {"record": to_plain(record)}, []
+
+
+def verify(request: dict[str, Any], fds: list[int], reply: Reply) -> Answer:
     """Read one object again (`building.verify`)."""
     frame_fd, object_fd = _take(fds, 2)
     try:
-        return {"built": to_plain(building.verify(frame_fd, object_fd, reply.beat))}, []
+        return {"built": to_plain(building.verify(frame_fd, object_fd, reply.beat, _made(request)))}, []
     except OSError as e:
         raise StorageError(errno=e.errno) from None
 
@@ -68,12 +85,13 @@ def thumbnail(request: dict[str, Any], fds: list[int], _reply: Reply) -> Answer:
     """Make a small JPEG of one frame."""
     from agent.objects.thumbnail import thumbnail as make
 
-    (frame_fd,) = _take(fds, 1)
+    frame_fd, *rest = _take(fds, 1, 2)
     header = building.read_header(frame_fd)
+    payload = building.payload_of(frame_fd, header, rest[0] if rest else None)
     width = request.get("max_width")
     if not isinstance(width, int):
         raise BadRequest("max_width: not a number")
-    small = make(header.record, building.payload_reader(frame_fd, header), width)
+    small = make(header.record, payload.read_at, width)
     return {"size": len(small)}, [seal([small], "thumbnail")]
 
 
@@ -90,6 +108,7 @@ def certificate(request: dict[str, Any], fds: list[int], _reply: Reply) -> Answe
 
 VERBS: dict[str, Verb] = {
     "build": build,
+    "encode": encode,
     "verify": verify,
     "transcode": transcode,
     "thumbnail": thumbnail,
@@ -97,10 +116,22 @@ VERBS: dict[str, Verb] = {
 }
 
 
-def _take(fds: list[int], count: int) -> list[int]:
-    if len(fds) != count:
-        raise BadRequest(f"{count} descriptors are needed.")
+def _take(fds: list[int], *counts: int) -> list[int]:
+    if len(fds) not in counts:
+        raise BadRequest(f"{counts[0]} descriptors are needed.")
     return fds
+
+
+def _made(request: dict[str, Any]) -> FrameRecord | None:
+    """Return the record of a payload that was made of the frame's, where there is one."""
+    return _plain(FrameRecord, request["record"]) if "record" in request else None
+
+
+def _plain(kind: type[T], value: object) -> T:
+    try:
+        return from_plain(kind, value)
+    except ValueError as e:
+        raise BadRequest(str(e)) from None
 
 
 def main() -> None:

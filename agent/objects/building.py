@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from agent.errors import ObjectInvalid
+from agent.errors import ObjectInvalid, SpoolDamaged
 from agent.frame_file import FrameHeader, decode_header
 from agent.model import BuiltObject, FrameRecord, SeriesRecord
 from agent.objects import part10
@@ -18,25 +19,42 @@ from agent.objects.jpeg import read_head
 from agent.objects.pixel import JPEG_BASELINE
 
 
-def build(frame_fd: int, object_fd: int, facts: SeriesRecord, beat: part10.Beat) -> str:
+def build(frame_fd: int, object_fd: int, facts: SeriesRecord, beat: part10.Beat, payload: Payload | None = None) -> str:
     """Write the object of the frame file `frame_fd` into the empty file `object_fd`; return its SHA-256.
 
     Raises `SpoolDamaged` for a damaged frame, `ObjectInvalid` for an object that may not leave, `OSError`
     when the disk refuses. What was written before an error is to be thrown away.
     """
     header = read_header(frame_fd)
-    record = header.record
+    payload = payload or Payload(record=header.record, fd=frame_fd, offset=header.payload_offset)
+    record = payload.record
     if record.transfer_syntax_uid == JPEG_BASELINE:
-        check_jpeg(record, payload_reader(frame_fd, header))
+        check_jpeg(record, payload.read_at)
     data_set = composite(header.snapshot, header.equipment, record, facts)
-    return part10.write(object_fd, data_set, record, frame_fd=frame_fd, offset=header.payload_offset, beat=beat)
+    return part10.write(object_fd, data_set, record, frame_fd=payload.fd, offset=payload.offset, beat=beat)
 
 
-def verify(frame_fd: int, object_fd: int, beat: part10.Beat) -> BuiltObject:
-    """Return what `object_fd`, opened anew for reading, is; errors as in `part10.reread` and
-    `SpoolDamaged`."""
+def verify(frame_fd: int, object_fd: int, beat: part10.Beat, record: FrameRecord | None = None) -> BuiltObject:
+    """Return what `object_fd`, opened anew for reading, is; errors as in `part10.reread` and `SpoolDamaged`.
+
+    `record` replaces that of the frame for an object whose payload was made of it (a video).
+    """
     header = read_header(frame_fd)
-    return part10.reread(object_fd, header.snapshot, header.record, beat)
+    return part10.reread(object_fd, header.snapshot, record or header.record, beat)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payload:
+    """What goes into the object: `record.payload_size` bytes of `fd` from `offset` on, as `record` says."""
+
+    record: FrameRecord
+    fd: int
+    offset: int = 0
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Return up to `size` bytes at `offset` of the payload, never beyond its end."""
+        size = min(size, self.record.payload_size - offset)
+        return os.pread(self.fd, size, self.offset + offset) if offset >= 0 and size > 0 else b""
 
 
 def read_header(frame_fd: int) -> FrameHeader:
@@ -45,19 +63,25 @@ def read_header(frame_fd: int) -> FrameHeader:
     return decode_header(lambda size: os.read(frame_fd, size))
 
 
-def payload_reader(frame_fd: int, header: FrameHeader) -> Callable[[int, int], bytes]:
-    """Return a function of (offset, size) that reads the payload of the frame file, never beyond its end."""
-
-    def read_at(offset: int, size: int) -> bytes:
-        size = min(size, header.record.payload_size - offset)
-        return os.pread(frame_fd, size, header.payload_offset + offset) if offset >= 0 and size > 0 else b""
-
-    return read_at
+def payload_of(frame_fd: int, header: FrameHeader, clip_fd: int | None = None) -> Payload:
+    """Return the payload of a frame file; of a clip it stands in a file of its own."""
+    if header.record.payload_file and clip_fd is None:
+        raise SpoolDamaged("The file of a clip is needed.")
+    if header.record.payload_file and clip_fd is not None:
+        return Payload(record=header.record, fd=clip_fd)
+    return Payload(record=header.record, fd=frame_fd, offset=header.payload_offset)
 
 
 def check_jpeg(record: FrameRecord, read_at: Callable[[int, int], bytes]) -> None:
-    """Raise `ObjectInvalid` unless the JPEG payload is what `record` says and carries its own tables."""
-    head = read_head(read_at, record.payload_size)
+    """Raise `ObjectInvalid` unless every JPEG frame is what `record` says and carries its own tables."""
+    start = 0
+    for size in record.frame_sizes or (record.payload_size,):
+        _check_stream(record, lambda at, length, start=start: read_at(start + at, length), size)  # type: ignore[misc]
+        start += size
+
+
+def _check_stream(record: FrameRecord, read_at: Callable[[int, int], bytes], size: int) -> None:
+    head = read_head(read_at, size)
     stated = (head.rows, head.columns, head.samples_per_pixel, head.bits)
     if stated != (record.rows, record.columns, record.samples_per_pixel, record.bits_allocated):
         raise ObjectInvalid("PixelData: the JPEG stream has another geometry.", keyword="PixelData")

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from agent.errors import ObjectInvalid
-
-_STORAGE = "1.2.840.10008.5.1.4.1.1"
+from agent.sop_classes import MODALITIES, SOP_CLASSES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +15,6 @@ class Family:
     """One SOP Class that this box builds."""
 
     name: str
-    sop_class_uid: str
     secondary: bool = True
     """SC Equipment module, with Conversion Type; otherwise (visible light) General Equipment, Acquisition Context."""
     multi_frame: bool = False
@@ -27,16 +25,24 @@ class Family:
     bits: frozenset[tuple[int, int]] = frozenset()
     """(Bits Allocated, Bits Stored) that are allowed; empty: any."""
 
+    @property
+    def modality(self) -> str:
+        """The only Modality that is allowed; empty: any."""
+        return MODALITIES.get(self.name.rpartition("-")[2], "")
+
+    @property
+    def sop_class_uid(self) -> str:
+        return SOP_CLASSES[self.name]
+
 
 _GREY, _COLOUR = frozenset({1}), frozenset({3})
 _VISIBLE = frozenset({"MONOCHROME2", "RGB", "YBR_FULL_422"})
 _BYTE = frozenset({(8, 8)})
 
 _ALL = (
-    Family(name="secondary-capture", sop_class_uid=f"{_STORAGE}.7"),
+    Family(name="secondary-capture"),
     Family(
         name="multi-frame-single-bit",
-        sop_class_uid=f"{_STORAGE}.7.1",
         multi_frame=True,
         samples=_GREY,
         photometric=frozenset({"MONOCHROME2"}),
@@ -44,7 +50,6 @@ _ALL = (
     ),
     Family(
         name="multi-frame-grey-byte",
-        sop_class_uid=f"{_STORAGE}.7.2",
         multi_frame=True,
         samples=_GREY,
         photometric=frozenset({"MONOCHROME2"}),
@@ -52,7 +57,6 @@ _ALL = (
     ),
     Family(
         name="multi-frame-grey-word",
-        sop_class_uid=f"{_STORAGE}.7.3",
         multi_frame=True,
         samples=_GREY,
         photometric=frozenset({"MONOCHROME2"}),
@@ -60,7 +64,6 @@ _ALL = (
     ),
     Family(
         name="multi-frame-true-colour",
-        sop_class_uid=f"{_STORAGE}.7.4",
         multi_frame=True,
         samples=_COLOUR,
         photometric=frozenset({"RGB", "YBR_FULL_422"}),
@@ -69,17 +72,15 @@ _ALL = (
     *(
         Family(
             name=f"vl-{name}",
-            sop_class_uid=f"{_STORAGE}.77.1.{number}",
             secondary=False,
             photometric=_VISIBLE,
             bits=_BYTE,
         )
-        for name, number in (("endoscopic", 1), ("microscopic", 2), ("photographic", 4))
+        for name in ("endoscopic", "microscopic", "photographic")
     ),
     *(
         Family(
             name=f"video-{name}",
-            sop_class_uid=f"{_STORAGE}.77.1.{number}.1",
             secondary=False,
             multi_frame=True,
             video=True,
@@ -87,14 +88,13 @@ _ALL = (
             photometric=frozenset({"YBR_PARTIAL_420"}),
             bits=_BYTE,
         )
-        for name, number in (("endoscopic", 1), ("microscopic", 2), ("photographic", 4))
+        for name in ("endoscopic", "microscopic", "photographic")
     ),
-    Family(name="encapsulated-pdf", sop_class_uid=f"{_STORAGE}.104.1", document=True),
+    Family(name="encapsulated-pdf", document=True),
 )
 
 FAMILIES: Mapping[str, Family] = MappingProxyType({family.sop_class_uid: family for family in _ALL})
 BY_NAME: Mapping[str, Family] = MappingProxyType({family.name: family for family in _ALL})
-SECONDARY_CAPTURE_IMAGE_STORAGE = BY_NAME["secondary-capture"].sop_class_uid
 
 
 def family(sop_class_uid: str) -> Family:

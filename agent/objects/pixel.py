@@ -13,8 +13,10 @@ EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
 JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
 H264_HIGH = "1.2.840.10008.1.2.4.102"
 """MPEG-4 AVC/H.264 High Profile / Level 4.1."""
+H264_HIGH_42 = "1.2.840.10008.1.2.4.104"
+"""MPEG-4 AVC/H.264 High Profile / Level 4.2 For 2D Video."""
 NATIVE = frozenset({EXPLICIT_VR_LITTLE_ENDIAN})
-LOSSY_SYNTAXES = {JPEG_BASELINE: "ISO_10918_1", H264_HIGH: "ISO_14496_10"}
+LOSSY_SYNTAXES = {JPEG_BASELINE: "ISO_10918_1", H264_HIGH: "ISO_14496_10", H264_HIGH_42: "ISO_14496_10"}
 """Transfer syntaxes that lose something, and the method that the lossy history must end with."""
 
 

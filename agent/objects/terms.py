@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from agent.objects.family import FAMILIES, Family
-from agent.objects.pixel import EXPLICIT_VR_LITTLE_ENDIAN, H264_HIGH, JPEG_BASELINE
+from agent.objects.pixel import EXPLICIT_VR_LITTLE_ENDIAN, H264_HIGH, H264_HIGH_42, JPEG_BASELINE
 
 _COMMON = (
     "SpecificCharacterSet",
@@ -118,6 +118,7 @@ PHOTOMETRIC = {
     (JPEG_BASELINE, 1): {"MONOCHROME1", "MONOCHROME2"},
     (JPEG_BASELINE, 3): {"YBR_FULL_422", "RGB"},
     (H264_HIGH, 3): {"YBR_PARTIAL_420"},
+    (H264_HIGH_42, 3): {"YBR_PARTIAL_420"},
 }
 """(Transfer syntax, Samples per Pixel) to what the pixels may be called (PS3.5 8.2)."""
 

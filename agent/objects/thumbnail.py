@@ -47,14 +47,15 @@ def _decode(record: FrameRecord, read_at: Callable[[int, int], bytes], width: in
     import simplejpeg
 
     space = "RGB" if record.samples_per_pixel == 3 else "GRAY"
-    stream = read_at(0, record.payload_size)
+    stream = read_at(0, (record.frame_sizes or (record.payload_size,))[0])
     decoded: Pixels = simplejpeg.decode_jpeg(stream, space, min_width=width, min_height=1, fastdct=True)
     return decoded
 
 
 def _native(record: FrameRecord, read_at: Callable[[int, int], bytes]) -> Pixels:
     kind = np.dtype("u1") if record.bits_allocated == 8 else np.dtype("<u2")
-    whole: Pixels = np.frombuffer(read_at(0, record.payload_size), kind)
+    size = record.rows * record.columns * record.samples_per_pixel * kind.itemsize
+    whole: Pixels = np.frombuffer(read_at(0, size), kind)
     return whole.reshape(record.rows, record.columns, record.samples_per_pixel)
 
 

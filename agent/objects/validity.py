@@ -228,6 +228,11 @@ IMAGE_RELATIONS = (
         ),
     ),
     Rule("SOPClassUID", "does not go with the samples, the colours or the bits.", _of_its_family),
+    Rule(
+        "Modality",
+        "is not that of this kind of visible-light object.",
+        lambda d, _r: FAMILIES[d.SOPClassUID].modality in ("", d.Modality),
+    ),
     Rule("FrameIncrementPointer", "is there for one frame, or missing for several.", _leads_from_frame_to_frame),
     Rule("FrameIncrementPointer", "names what does not have a value for each frame.", _vectors_are_whole),
     Rule("NumberOfFrames", "is not the number of frames in the payload.", _pieces_fit),

@@ -14,6 +14,7 @@ from agent.store.exams import Exam, Exams
 from agent.store.figures import Figures
 from agent.store.frames import Frames, StoredFrame
 from agent.store.jobs import Job, Jobs
+from agent.store.recordings import Recording, Recordings
 from agent.store.records import Records
 from agent.store.renditions import Renditions
 from agent.store.retention import Retention
@@ -22,7 +23,8 @@ from agent.store.transition import Stamp
 from agent.store.worklists import CachedList, Entry, Worklists
 
 __all__ = [
-    "CachedList", "Entry", "Exam", "Job", "NewStep", "Stamp", "Step", "Store", "StoredFrame", "Transaction", "Verdict",
+    "CachedList", "Entry", "Exam", "Job", "NewStep", "Recording", "Stamp", "Step", "Store", "StoredFrame",
+    "Transaction", "Verdict",
 ]  # fmt: skip
 
 
@@ -40,6 +42,7 @@ class Store:
         self._database = Database(path, on_broken=on_broken, make_room=make_room)
         self.exams = Exams(self._database)
         self.frames = Frames(self._database)
+        self.recordings = Recordings(self._database)
         self.jobs = Jobs(self._database)
         self.desk = Desk(self._database)
         self.renditions = Renditions(self._database)

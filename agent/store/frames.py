@@ -62,6 +62,7 @@ class Frames:
 
         def work(connection: Connection) -> None:
             self._insert(connection, record, file_size, FrameState.CAPTURED, "", release_due, stamp)
+            connection.execute("DELETE FROM recording WHERE frame_id = ?", (record.frame_id,))
             if step is not None:
                 steps.begin(connection, record.exam_id, step, stamp)
 

@@ -135,5 +135,22 @@ _SECOND = (
     "CREATE INDEX frame_state ON frame (state, captured_at)",
 )
 
-STEPS = (_FIRST, _SECOND)
+# What is captured but not yet a picture of an exam: clips that are being recorded, the unassigned tray.
+_THIRD = (
+    """CREATE TABLE recording (
+        frame_id TEXT PRIMARY KEY, exam_id TEXT NOT NULL REFERENCES exam, source TEXT NOT NULL UNIQUE,
+        record TEXT NOT NULL, started_at TEXT NOT NULL, run_id TEXT NOT NULL)""",
+    """CREATE TRIGGER recording_needs_an_open_exam BEFORE INSERT ON recording
+        WHEN NOT EXISTS (SELECT 1 FROM exam WHERE exam_id = NEW.exam_id AND state = 'open')
+        BEGIN SELECT RAISE(ABORT, 'exam is not open'); END""",
+    """CREATE TABLE tray_item (
+        item_id TEXT PRIMARY KEY, source TEXT NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '',
+        name TEXT NOT NULL, facts TEXT NOT NULL, payload_sha256 TEXT NOT NULL, payload_size INTEGER NOT NULL,
+        arrived_at TEXT NOT NULL, frame_id TEXT NOT NULL DEFAULT '')""",
+    "CREATE INDEX tray_item_state ON tray_item (state, arrived_at)",
+    """CREATE TRIGGER tray_item_content_is_frozen BEFORE UPDATE OF item_id, source, name, facts, payload_sha256,
+        payload_size ON tray_item BEGIN SELECT RAISE(ABORT, 'item is frozen'); END""",
+)
+
+STEPS = (_FIRST, _SECOND, _THIRD)
 SCHEMA_VERSION = len(STEPS)

@@ -102,6 +102,8 @@ class Interface:
             self._post("/exams", self._start),
             self._post("/exams/{exam_id}/{event}", self._exam_event),
             self._post("/sources/{name}/capture", self._capture),
+            self._post("/sources/{name}/clip/start", self._start_clip),
+            self._post("/sources/{name}/clip/stop", lambda r, _b: s.stop_clip(r.path_params["name"])),
             self._post("/sources/{name}/fault", self._fault),
             self._post("/frames/{frame_id}/accept", lambda r, _b: s.accept_frame(r.path_params["frame_id"], self._who)),
             self._post("/jobs/{job_id:int}/redirect", self._redirect),
@@ -149,11 +151,12 @@ class Interface:
         return self._service.exam_event(request.path_params["exam_id"], event, self._who, reason, code)
 
     def _capture(self, request: Request, body: dict[str, Any]) -> Any:
-        pressed = body.get("pressed_ns")
-        if pressed is not None and not isinstance(pressed, int):
-            raise BadRequest("`pressed_ns` must be a number.")
         name = request.path_params["name"]
-        return self._service.capture(name, text(body, "trigger_id"), pressed, text(body, "exam_id"))
+        return self._service.capture(name, text(body, "trigger_id"), _pressed(body), text(body, "exam_id"))
+
+    def _start_clip(self, request: Request, body: dict[str, Any]) -> Any:
+        name = request.path_params["name"]
+        return self._service.start_clip(name, text(body, "trigger_id"), _pressed(body), text(body, "exam_id"))
 
     def _fault(self, request: Request, body: dict[str, Any]) -> Any:
         self._service.inject(request.path_params["name"], text(body, "fault"))
@@ -209,6 +212,13 @@ class Interface:
 def routes(service: Service, who: str) -> list[BaseRoute]:
     """Return the routes of the JSON interface, to be mounted at `/api`; `who` is written into the history."""
     return Interface(service, who).routes()
+
+
+def _pressed(body: dict[str, Any]) -> int | None:
+    pressed = body.get("pressed_ns")
+    if pressed is not None and not isinstance(pressed, int):
+        raise BadRequest("`pressed_ns` must be a number.")
+    return pressed
 
 
 def _typed_patient(value: Any) -> Patient:

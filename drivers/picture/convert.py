@@ -1,6 +1,7 @@
 """From what a device delivers to RGB or grey.
 
-YUYV is taken as ITU-R BT.601 with studio range (16 to 235), as grabbers of analogue video deliver it.
+YUYV and NV12 are taken as the geometry's `matrix` says: ITU-R BT.601 with studio range (16 to 235) for analogue
+video, BT.709 for what a digital grabber declares so.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ def complete(data: Any, geometry: Geometry) -> bool:
         PixelFormat.RGB: (rows, columns, 3),
         PixelFormat.GREY: (rows, columns),
         PixelFormat.YUYV: (rows, columns, 2),
+        PixelFormat.NV12: (rows * 3 // 2, columns),
     }
     if geometry.pixel_format is PixelFormat.MJPEG:
         return bool(data.dtype == np.uint8) and data.ndim == 1 and _whole_jpeg(data, rows, columns)
@@ -49,7 +51,9 @@ def to_native(frame: Frame) -> Picture:
     if frame.geometry.pixel_format is PixelFormat.MJPEG:
         return decode_jpeg(np.asarray(frame.data, dtype=np.uint8))
     if frame.geometry.pixel_format is PixelFormat.YUYV:
-        return yuyv_to_rgb(np.asarray(frame.data, dtype=np.uint8))
+        return yuyv_to_rgb(np.asarray(frame.data, dtype=np.uint8), frame.geometry.matrix)
+    if frame.geometry.pixel_format is PixelFormat.NV12:
+        return nv12_to_rgb(np.asarray(frame.data, dtype=np.uint8), frame.geometry.matrix)
     return frame.data
 
 
@@ -61,13 +65,37 @@ def decode_jpeg(data: npt.NDArray[np.uint8], *, small: int = 0) -> npt.NDArray[n
     return np.asarray(simplejpeg.decode_jpeg(data, colorspace="RGB", **size), dtype=np.uint8)
 
 
-def yuyv_to_rgb(data: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+MATRICES = {
+    "bt601": (298, 16, 409, 100, 208, 516),
+    "bt709": (298, 16, 459, 55, 136, 541),
+    "bt601 full": (256, 0, 359, 88, 183, 454),
+    "bt709 full": (256, 0, 403, 48, 120, 475),
+}
+"""Luma factor and offset, red from V, green from U and V, blue from U, in 256ths (ITU-R BT.601, BT.709)."""
+
+
+def yuyv_to_rgb(data: npt.NDArray[np.uint8], matrix: str = "bt601") -> npt.NDArray[np.uint8]:
     """Return RGB of shape (rows, columns, 3) from YUYV of shape (rows, columns, 2) with an even width."""
     rows, columns = data.shape[:2]
     chroma = data[..., 1].reshape(rows, columns // 2, 2).astype(np.int32) - 128
     u, v = (np.repeat(chroma[..., i], 2, axis=1) for i in (0, 1))
-    y = 298 * (data[..., 0].astype(np.int32) - 16) + 128
-    planes = (y + 409 * v, y - 100 * u - 208 * v, y + 516 * u)
+    return _rgb(data[..., 0], u, v, matrix)
+
+
+def nv12_to_rgb(data: npt.NDArray[np.uint8], matrix: str = "bt601") -> npt.NDArray[np.uint8]:
+    """Return RGB of shape (rows, columns, 3) from NV12 of shape (rows * 3 / 2, columns), both even."""
+    rows, columns = data.shape[0] * 2 // 3, data.shape[1]
+    chroma = data[rows:].reshape(rows // 2, columns // 2, 2).astype(np.int32) - 128
+    u, v = (np.repeat(np.repeat(chroma[..., i], 2, axis=1), 2, axis=0) for i in (0, 1))
+    return _rgb(data[:rows], u, v, matrix)
+
+
+def _rgb(
+    luma: npt.NDArray[np.uint8], u: npt.NDArray[np.int32], v: npt.NDArray[np.int32], matrix: str
+) -> npt.NDArray[np.uint8]:
+    factor, offset, red, green_u, green_v, blue = MATRICES[matrix]
+    y = factor * (luma.astype(np.int32) - offset) + 128
+    planes = (y + red * v, y - green_u * u - green_v * v, y + blue * u)
     return np.stack([np.clip(p >> 8, 0, 255).astype(np.uint8) for p in planes], axis=2)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from drivers.contract import Frame, PixelFormat, Signal
-from drivers.picture.convert import decode_jpeg, yuyv_to_rgb
+from drivers.picture.convert import decode_jpeg, nv12_to_rgb, yuyv_to_rgb
 
 Samples = npt.NDArray[np.uint8]
 
@@ -24,6 +24,8 @@ SETTLE_MS = {
     Signal.PRESENT: 200,
     Signal.NO_SIGNAL: 500,
     Signal.NO_SYNC: 500,
+    Signal.NO_CABLE: 500,
+    Signal.WRONG_STANDARD: 500,
     Signal.COLOUR_BARS: 500,
     Signal.FROZEN: 2000,
     Signal.UNKNOWN: 0,
@@ -94,10 +96,20 @@ def samples(frame: Frame) -> Samples:
         pairs = np.asarray(data, np.uint8)[::8].reshape(-(-geometry.rows // 8), geometry.columns // 2, 4)[
             :, ::8
         ]
-        return yuyv_to_rgb(pairs.reshape(pairs.shape[0], pairs.shape[1] * 2, 2))
+        return yuyv_to_rgb(pairs.reshape(pairs.shape[0], pairs.shape[1] * 2, 2), geometry.matrix)
+    if geometry.pixel_format is PixelFormat.NV12:
+        return nv12_to_rgb(_coarse(np.asarray(data, np.uint8), geometry.rows), geometry.matrix)
     shift = max(0, geometry.bits_stored - 8) if data.dtype == np.uint16 else 0
     grid = np.right_shift(data[::8, ::16], shift).astype(np.uint8)
     return grid if grid.ndim == 3 else np.repeat(grid[..., None], 3, axis=2)
+
+
+def _coarse(data: Samples, rows: int) -> Samples:
+    """Return NV12 of every 8th pair of rows and columns, as NV12 again."""
+    luma, chroma = data[:rows], data[rows:]
+    pairs = chroma.reshape(chroma.shape[0], -1, 2)[::8, ::8]
+    lines = luma.reshape(rows // 2, 2, -1, 2)[::8, :, ::8].reshape(pairs.shape[0] * 2, -1)
+    return np.concatenate([lines, pairs.reshape(pairs.shape[0], -1)])
 
 
 def content(grid: Samples) -> Signal:

@@ -194,6 +194,7 @@ WRONG: dict[str, tuple[str, dict[str, Any], str]] = {
     "a video of another method": ("video endoscopic", {"lossy": (("ISO_10918_1", 9.0),)}, "LossyImageCompression"),
     "colour in grey": ("grey byte, native", {"photometric_interpretation": "RGB"}, "SOPClassUID"),
     "inverse grey": ("grey byte, native", {"photometric_interpretation": "MONOCHROME1"}, "SOPClassUID"),
+    "another modality": ("vl endoscopic", {"sop_class_uid": BY_NAME["vl-microscopic"].sop_class_uid}, "Modality"),
     "an unknown class": ("pdf", {"sop_class_uid": "1.2.840.10008.5.1.4.1.1.2"}, "SOPClassUID"),
 }
 
