@@ -5,6 +5,7 @@ Part of the composition root: `supervisor` decides order and life, this file who
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 from collections.abc import Callable
@@ -13,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from agent import __version__
+from agent.binding import Binding, DocumentRules
 from agent.building import Building
 from agent.certificates import Certificates
 from agent.changes import Changes
+from agent.child import BUILD, Child
 from agent.clips import Clips
 from agent.clock import Clock
 from agent.commitment import CommitmentReports, CommitmentRequests
@@ -36,19 +39,23 @@ from agent.peers import Peers
 from agent.procedure_steps import ProcedureStepMessages
 from agent.retention import Retention, RetentionRules
 from agent.retry import RetryPolicy
+from agent.scans import Scans
 from agent.service import BoxFacts, Service
 from agent.spool import Spool, Steps
-from agent.store import Store
+from agent.store import Exam, Store
 from agent.store.jobs import COMMIT, N_CREATE, N_SET, STORE
 from agent.store.transition import Stamp
 from agent.storing import Storing
+from agent.tray import Tray
 from agent.triggers import Triggers
 from agent.web.server import Server
 from agent.window import Window
 from agent.worklist import Worklist, WorklistRules
+from drivers.table import find
 
 SOCKET = "control.sock"
 ALLOWED_TURN_S = 60.0
+BUILDER_S = 300.0
 STEPS_QUEUE = "procedure-steps"
 
 
@@ -94,9 +101,19 @@ class House:
             notice=self.changes.notice,
             steps=ground.steps,
         )
-        self.exams.closing = self.clips.stop_for
+        self.binding = self._binding()
+        self.exams.closing = self._closing
+        self.tray = Tray(
+            ground.store,
+            ground.spool,
+            self.exams,
+            notice=self.changes.notice,
+            turned=self._worker("tray"),
+            steps=ground.steps,
+        )
+        self.scans = Scans(ground.store, at=lambda: self._now().at, notice=self.changes.notice)
         self.triggers = Triggers(
-            self._c.trigger, ground.launcher, self.exams, self.clips, turned=self._worker("triggers")
+            self._c.trigger, ground.launcher, self.exams, self.clips, self.scans, turned=self._worker("triggers")
         )
         self.service = Service(
             self._facts(),
@@ -110,6 +127,8 @@ class House:
             self.destinations,
             self.changes,
             self.clips,
+            self.tray,
+            self.scans,
             routes=self._c.route,
         )
         self.certificates = self._certificates()
@@ -150,6 +169,7 @@ class House:
             options=dict(source.options),
             still=_still(source.picture),
             clip=_clip(source.clip),
+            delivers=find(source.driver).delivers,
         )
         return Device(
             setup,
@@ -157,10 +177,47 @@ class House:
             changed=lambda name: self.changes.notice("source", name),
             turned=self._worker(f"source-{source.name}"),
             clip_ended=self._clip_ended,
+            item=self._item,
         )
 
     def _clip_ended(self, name: str, why: str) -> None:
         self.triggers.clip_ended(name, why)
+
+    def _item(self, device: Device, message: dict[str, Any], fds: list[int]) -> None:
+        self.tray.offer(device, message, fds)
+
+    def _closing(self, exam: Exam) -> None:
+        self.clips.stop_for(exam)
+        self.binding.bind_for(exam)
+
+    def _binding(self) -> Binding:
+        documents = {source.name: source.document for source in self._c.source}
+
+        def rules(name: str) -> DocumentRules:
+            told = documents[name]
+            return DocumentRules(output=told.output, title=told.title, jpeg_quality=told.jpeg_quality)
+
+        return Binding(
+            self._g.store,
+            self._g.spool,
+            self.exams,
+            self._ask_builder,
+            rules=rules,
+            created=lambda: self._g.clock.now().isoformat(timespec="seconds"),
+            steps=self._g.steps,
+        )
+
+    def _ask_builder(self, do: str, params: dict[str, Any], fds: list[int]) -> dict[str, Any]:
+        """Have a build child of its own do one thing, while a person waits."""
+        child = Child(BUILD, self._g.launcher)
+        try:
+            child.wait_ready()
+            answer, extra = child.request(do, params, fds, deadline_s=BUILDER_S)
+            for fd in extra:
+                os.close(fd)
+            return answer
+        finally:
+            child.stop()
 
     def _reports(self) -> CommitmentReports:
         return CommitmentReports(
@@ -396,6 +453,7 @@ class House:
         self.retention.wake()
         self._queued()
         self.triggers.wake()
+        self.tray.wake()
         for name in self.devices.names():
             self.devices.get(name).wake()
 
@@ -405,6 +463,7 @@ class House:
             "building": self.building.run,
             "worklist": self.worklist.run,
             "triggers": self.triggers.run,
+            "tray": self.tray.run,
             "retention": self.retention.run,
             "certificates": self.certificates.run,
             **({"listener": self.listening.run} if self.listening else {}),
@@ -423,6 +482,7 @@ def _still(picture: Picture) -> dict[str, Any]:
         "colour": told["colour"],
         "crop": told["crop"],
         "mask": told["mask"],
+        "accept_frozen": told["accept_still_screen"],
     }
 
 

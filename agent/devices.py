@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agent.child import SOURCE, Child
-from agent.errors import AgentError, ChildBroken, ChildDied, FrameRefused, UnknownSource
+from agent.errors import AgentError, ChildBroken, ChildDied, FrameRefused, PageTruncated, UnknownSource
 from agent.launcher import Launcher
 from agent.lifecycle import DeviceState, after
 from drivers.wire import WireBroken, sealed_size
@@ -23,6 +23,7 @@ LOST = frozenset({"no signal", "no sync", "no cable", "wrong standard"})
 """Words of `drivers.contract.Signal` without which there is no picture."""
 STILL_DEADLINE_S = 5.0
 END_RECORD_S = 30.0
+SCAN_S, PAGE_S = 3600.0, 3700.0
 BROKEN_AFTER = 5
 _WAITS_S = (0.2, 1.0, 2.0, 5.0, 15.0, 60.0)
 _TURN_S = 5.0
@@ -51,6 +52,8 @@ class SourceSetup:
     options: dict[str, Any]
     still: dict[str, Any]
     clip: dict[str, Any] = field(default_factory=dict)
+    delivers: str = "frames"
+    """`frames` all the time, `pages` when it is asked (a scanner), or `items` by itself (a folder)."""
 
 
 class Device:
@@ -64,8 +67,9 @@ class Device:
         changed: Callable[[str], None],
         turned: Callable[[], None],
         clip_ended: Callable[[str, str], None] = lambda _name, _why: None,
+        item: Callable[[Device, dict[str, Any], list[int]], None] = lambda _device, _message, _fds: None,
     ) -> None:
-        self._clip_ended = clip_ended
+        self._clip_ended, self._item = clip_ended, item
         self.setup = setup
         self.view = DeviceView(name=setup.name)
         self._launcher = launcher
@@ -147,6 +151,8 @@ class Device:
             elif kind == "signal":
                 signal = str(message.get("signal", "unknown"))
                 self._become("signal lost" if signal in LOST else "ready", signal=signal)
+            elif kind == "item":
+                self._item(self, message, [os.dup(fd) for fd in fds])
             elif kind == "clip":
                 self._clip_ended(self.setup.name, str(message.get("ended", "")))
             elif kind == "device":
@@ -178,6 +184,37 @@ class Device:
             _close(fds)
             raise FrameRefused("The picture's size is not what was announced. Nothing was captured.")
         return header, fds[0]
+
+    def scan(self, keep: Callable[[dict[str, Any], int], None]) -> int:
+        """Have a scanner deliver what lies there; `keep` gets each page's header and payload. Returns how many.
+
+        Raises the scanner's errors, each of which says what to do; the pages that were kept stay.
+        """
+        child = self._alive()
+
+        def page(header: dict[str, Any], fds: list[int]) -> None:
+            if len(fds) != 1 or not _whole(header, fds[0]):
+                _close(fds)
+                raise PageTruncated
+            keep(header, fds[0])
+
+        try:
+            told, _ = child.request("scan", {}, deadline_s=SCAN_S, idle_s=PAGE_S, on_progress=page)
+        except AgentError:
+            self.cancel()
+            raise
+        return int(told.get("pages", 0))
+
+    def cancel(self) -> None:
+        """End a scan that runs; pages that were kept stay."""
+        child = self._child
+        if child is not None and self.setup.delivers == "pages":
+            with suppress(AgentError):
+                child.request("cancel", {}, deadline_s=STILL_DEADLINE_S)
+
+    def taken(self, item_id: str) -> None:
+        """Tell a folder that an item is durable here: its file may go."""
+        self._alive().request("taken", {"item": item_id}, deadline_s=STILL_DEADLINE_S)
 
     def record(self, not_before_ns: int, fds: tuple[int, int]) -> dict[str, Any]:
         """Have a clip written into `fds` (payload, index; they stay the caller's); return once a frame is durable."""

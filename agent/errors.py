@@ -204,6 +204,71 @@ class NoClip(DeviceError):
     hint = "Start one first."
 
 
+class ScannerJammed(DeviceError):
+    """Paper is jammed. The pages scanned before are kept."""
+
+    code = "V-20"
+    hint = "Clear the paper and scan the remaining sheets again."
+
+
+class CoverOpen(DeviceError):
+    """The scanner's cover is open."""
+
+    code = "V-21"
+    hint = "Close it and scan again."
+
+
+class OutOfPaper(DeviceError):
+    """There is no sheet in the feeder."""
+
+    code = "V-22"
+    hint = "Put sheets in and scan again."
+
+
+class ScanCancelled(DeviceError):
+    """The scan was cancelled. The pages scanned before are kept."""
+
+    code = "V-23"
+    blame = Blame.PERSON
+    hint = "Scan again when ready."
+
+
+class ScannerBusy(DeviceError):
+    """The scanner is busy."""
+
+    code = "V-24"
+    hint = "Wait until it is free and scan again."
+
+
+class ScannerForbidden(DeviceError):
+    """The box may not use this scanner."""
+
+    code = "V-25"
+    blame = Blame.BOX
+    hint = "Call IT."
+
+
+class ScannerFailed(DeviceError):
+    """The scanner stopped with an error. The pages scanned before are kept."""
+
+    code = "V-26"
+    hint = "Check its cable and scan again."
+
+
+class PageTruncated(DeviceError):
+    """A page did not arrive whole and was not kept."""
+
+    code = "V-27"
+    hint = "Scan it again."
+
+
+class ScannerSlow(DeviceError):
+    """The scanner did not deliver the page in time. The pages scanned before are kept."""
+
+    code = "V-28"
+    hint = "Check it and scan again."
+
+
 class UnknownSource(DeviceError):
     """There is no source of that name."""
 

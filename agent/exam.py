@@ -15,7 +15,7 @@ from typing import Any
 
 from agent import identity
 from agent.clock import Clock
-from agent.devices import Devices
+from agent.devices import Device, Devices
 from agent.errors import (
     AgentError,
     DiskFull,
@@ -198,7 +198,28 @@ class Examinations:
         return int(self._clock.monotonic() * 1e9)
 
     def _keep(self, exam: Exam, press: Press) -> None:
-        header, payload_fd = self._devices.get(exam.source).still(press.pressed_ns)
+        device = self._devices.get(exam.source)
+        if device.setup.delivers == "pages":
+            self._keep_pages(exam, press, device)
+        else:
+            self._keep_one(exam, press, *device.still(press.pressed_ns))
+
+    def _keep_pages(self, exam: Exam, press: Press, device: Device) -> None:
+        """Keep what a scanner delivers, each page durable before the next one; what came before a jam stays."""
+        last = max((n for f in self._store.frames.of_exam(exam.exam_id) for n in f.record.page_numbers), default=0)
+        seen = 0
+
+        def keep(header: dict[str, Any], payload_fd: int) -> None:
+            nonlocal seen
+            seen += 1
+            trigger_id = press.trigger_id if seen == 1 else f"{press.trigger_id[:52]}+page{seen}"
+            page = Press(trigger_id=trigger_id, pressed_ns=press.pressed_ns)
+            self._keep_one(exam, page, {**header, "page_numbers": [last + seen]}, payload_fd)
+            self._notice("exam", exam.exam_id)
+
+        device.scan(keep)
+
+    def _keep_one(self, exam: Exam, press: Press, header: dict[str, Any], payload_fd: int) -> None:
         try:
             record = self.record(exam, press, header)
             extra = {"series_number": exam.series_number, "opened_at": exam.opened_at, "run_id": exam.run_id}
@@ -218,13 +239,14 @@ class Examinations:
         with self._capturing[exam.source]:
             yield self._store.frames.next_instance_number(exam.series_instance_uid)
 
-    def commit(self, exam: Exam, record: FrameRecord, size: int) -> None:
+    def commit(self, exam: Exam, record: FrameRecord, size: int, *, item_id: str = "") -> None:
         """Record a picture whose file is durable, if its exam is still open; durable on return."""
         stamp = self._stamp("")
         by_itself = self._rules.release_by_picture and exam.kind is not ExamKind.EMERGENCY
         due = stamp.unix + self._rules.undo_window_s if by_itself else None
         try:
-            self._store.frames.commit(record, size, stamp, step=self._new_step(record), release_due=due)
+            step = self._new_step(record)
+            self._store.frames.commit(record, size, stamp, step=step, release_due=due, item_id=item_id)
         except ExamClosed:
             self._spool.remove(self._frame_path(record.frame_id))
             raise

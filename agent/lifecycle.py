@@ -45,6 +45,9 @@ class FrameState(StrEnum):
     """Invalid, damaged or found after a power loss: kept for a person, not sent."""
     TOMBSTONED = "tombstoned"
     """Deleted in review: not sent, restorable until release (ruling 11)."""
+    BOUND = "bound"
+    """A scanned page that became part of a document of its exam (`reason` names it): not sent by itself, bytes kept
+    as long as those of a tombstone."""
     PURGED = "purged"
     """The bytes are gone: every required destination has it, it was a tombstone, or a named person discarded its
     exam. The row is written before the files go; a crash in between is cleared up by the boot scan. The end."""
@@ -131,6 +134,8 @@ FRAME: Table = {
     ("delete", FrameState.CAPTURED): FrameState.TOMBSTONED,
     ("delete", FrameState.HELD): FrameState.TOMBSTONED,
     ("restore", FrameState.TOMBSTONED): FrameState.CAPTURED,
+    ("bind", FrameState.CAPTURED): FrameState.BOUND,
+    ("purge", FrameState.BOUND): FrameState.PURGED,
     ("purge", FrameState.BUILT): FrameState.PURGED,
     ("purge", FrameState.TOMBSTONED): FrameState.PURGED,
     ("purge", FrameState.CAPTURED): FrameState.PURGED,

@@ -27,9 +27,11 @@ from agent.errors import BadRequest, NotFound
 from agent.exam import Examinations, Press
 from agent.lifecycle import DestinationState, FrameState, JobState
 from agent.model import Patient, PeerAddress, Route
+from agent.scans import Scans
 from agent.spool import Spool
 from agent.store import Exam, Store
 from agent.store.jobs import STORE
+from agent.tray import Tray
 from agent.view import (
     AlarmView,
     ClipView,
@@ -40,11 +42,13 @@ from agent.view import (
     FrameView,
     JobView,
     ProcessView,
+    ScanView,
     SourceView,
     StatusView,
+    TrayView,
     WorklistView,
 )
-from agent.viewing import all_in, frame_view, job_view, patient_view
+from agent.viewing import all_in, frame_view, job_view, patient_view, scan_view, tray_view
 from agent.worklist import Worklist
 
 
@@ -75,6 +79,8 @@ class Service:
         destinations: dict[str, Destination],
         changes: Changes,
         clips: Clips,
+        tray: Tray,
+        scans: Scans,
         *,
         routes: Callable[[str], Route | None],
     ) -> None:
@@ -82,7 +88,7 @@ class Service:
         self._devices, self._worklist, self._exams = devices, worklist, exams
         self._building, self._destinations = building, destinations
         self._routes = routes
-        self._clips = clips
+        self._clips, self._tray, self._scans = clips, tray, scans
         self.changes = changes
         self.page = ""
         self.metrics: Callable[[], str] = str
@@ -275,6 +281,38 @@ class Service:
     def stop_clip(self, source: str) -> FrameView:
         """End the clip that runs; on return it is a durable picture of its exam."""
         return frame_view(self._clips.stop(source))
+
+    def cancel_scan(self, source: str) -> SourceView:
+        """End a scan that runs; the pages that were kept stay."""
+        self._devices.get(source).cancel()
+        return next(view for view in self.sources() if view.name == source)
+
+    def tray(self) -> tuple[TrayView, ...]:
+        """Return what arrived without a patient, newest first, and what could not be read."""
+        return tuple(tray_view(item) for item in self._store.tray.list())
+
+    def assign(self, item_id: str, source: str, exam_id: str = "") -> FrameView:
+        """Put an item of the tray into the exam that is open on `source`; durable on return."""
+        return frame_view(self._tray.assign(item_id, exam_id, source))
+
+    def discard_item(self, item_id: str, who: str, reason: str) -> None:
+        """Give an item of the tray up, with a reason."""
+        if not reason.strip():
+            raise BadRequest("Discarding an item needs a reason.")
+        self._tray.discard(item_id, reason, who)
+
+    def scanned(self, source: str, text: str) -> ScanView:
+        """Take a barcode from a screen or a program as from the box's own reader."""
+        if not 0 < len(text) <= 256:
+            raise BadRequest("A scan has 1 to 256 characters.")
+        self._devices.get(source)
+        return scan_view(self._scans.seen(source, text))
+
+    def last_scan(self, source: str) -> ScanView | None:
+        """Return the last scan at `source` in this run, if any."""
+        self._devices.get(source)
+        found = self._scans.last(source)
+        return scan_view(found) if found else None
 
     def exam_event(self, exam_id: str, event: str, who: str, reason: str = "", code: str = "") -> ExamView:
         """`finish`, `undo`, `release`, `hold`, `discard` or `resume` an exam; durable on return.

@@ -18,7 +18,7 @@ from agent.errors import DiskFull, SpoolDamaged, StorageError
 from agent.model import FrameRecord
 
 Steps = Callable[[str], None]
-FRAME, OBJECT, PART, CLIP, INDEX = ".frm", ".dcm", ".part", ".clp", ".idx"
+FRAME, OBJECT, PART, CLIP, INDEX, ITEM = ".frm", ".dcm", ".part", ".clp", ".idx", ".itm"
 _NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _BALLAST_BYTES = 16 << 20
 _FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -58,12 +58,14 @@ class Spool:
 
     def __init__(self, root: Path, *, steps: Steps = lambda _step: None) -> None:
         self._steps = steps
-        self.incoming, self.frames, self.clips, self.objects, self.renditions, self.aside = (
-            root / name for name in ("incoming", "frames", "clips", "objects", "renditions", "aside")
+        self.incoming, self.frames, self.clips, self.tray, self.objects, self.renditions, self.aside = (
+            root / name for name in ("incoming", "frames", "clips", "tray", "objects", "renditions", "aside")
         )
         self._ballast = root / "ballast"
         with _storage_errors():
-            for folder in (self.incoming, self.frames, self.clips, self.objects, self.renditions, self.aside):
+            for folder in (
+                self.incoming, self.frames, self.clips, self.tray, self.objects, self.renditions, self.aside,
+            ):  # fmt: skip
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def write_frame(self, frame_id: str, header: bytes, payload_fd: int | None, payload_size: int) -> int:
@@ -113,6 +115,29 @@ class Spool:
                     os.close(fd)
                 raise
         return opened[0], opened[1]
+
+    def write_item(self, item_id: str, payload_fd: int, payload_size: int) -> None:
+        """Store one item of the tray; on return it is whole, named and on the disk."""
+        part = self._path(self.incoming, item_id, PART)
+        with _storage_errors():
+            fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            try:
+                _copy(payload_fd, fd, payload_size)
+                fsync_file(fd)
+            except BaseException:
+                part.unlink(missing_ok=True)
+                raise
+            finally:
+                os.close(fd)
+            self._publish(part, self._path(self.tray, item_id, ITEM), "tray")
+
+    def open_item(self, item_id: str) -> int:
+        """Return a descriptor of an item of the tray; raises `SpoolDamaged` when it is not there."""
+        return self._open(self._path(self.tray, item_id, ITEM))
+
+    def drop_item(self, item_id: str) -> None:
+        """Remove an item's file: it entered an exam, or a person gave it up."""
+        self.remove(self._path(self.tray, item_id, ITEM))
 
     def clip_index(self, frame_id: str) -> bytes:
         """Return the index of a clip; empty where there is none."""

@@ -16,6 +16,7 @@ from agent.errors import AgentError
 from agent.exam import Examinations, Press
 from agent.launcher import Launcher
 from agent.ops import journal
+from agent.scans import Scans
 
 _TURN_S = 5.0
 
@@ -42,10 +43,12 @@ class Triggers:
         launcher: Launcher,
         exams: Examinations,
         clips: Clips,
+        scans: Scans,
         *,
         turned: Callable[[], None],
     ) -> None:
-        self._setups, self._launcher, self._exams, self._clips, self._turned = setups, launcher, exams, clips, turned
+        self._setups, self._launcher, self._turned = setups, launcher, turned
+        self._exams, self._clips, self._scans = exams, clips, scans
         self._presses: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._children: dict[str, Child] = {}
 
@@ -84,7 +87,10 @@ class Triggers:
         def receive(message: dict[str, Any], fds: list[int]) -> None:
             for fd in fds:
                 os.close(fd)
-            if message.get("event") == "press":
+            if message.get("event") == "press" and message.get("action") == "scan":
+                text = str(message.get("text", ""))
+                self._presses.put(lambda: self._scans.seen(source, text))
+            elif message.get("event") == "press":
                 press = Press(trigger_id=str(message["press_id"]), pressed_ns=int(message["pressed_ns"]))
                 action = str(message.get("action", "capture"))
                 self._presses.put(lambda: self._act(action, source, press))

@@ -107,6 +107,35 @@ class ClipView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrayView:
+    """One thing that arrived without a patient."""
+
+    item_id: str
+    source: str
+    state: str
+    """`waiting` for a person, or `refused` with a reason."""
+    reason: str
+    kind: str
+    """`image`, `document` or `video`; empty: it could not be read."""
+    name: str
+    size: int
+    arrived_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanView:
+    """The last barcode at one source."""
+
+    source: str
+    text: str
+    at: str
+    keys: tuple[str, ...]
+    """Worklist entries that carry it; each is still to be confirmed by another act."""
+    fits: bool | None
+    """Whether it belongs to the open exam; None: none is open."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExamView:
     """One exam with its counts."""
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from agent.lifecycle import JobState
 from agent.model import Patient
+from agent.scans import Scanned
 from agent.store import Exam, Job, StoredFrame
-from agent.view import FrameView, JobView, PatientView
+from agent.store.tray import TrayItem
+from agent.view import FrameView, JobView, PatientView, ScanView, TrayView
 
 _JOB_WORDS = {
     JobState.PENDING: "waiting",
@@ -51,6 +53,25 @@ def patient_view(patient: Patient) -> PatientView:
         patient_id=patient.patient_id,
         birth_date=patient.patient_birth_date,
         sex=patient.patient_sex,
+    )
+
+
+def tray_view(item: TrayItem) -> TrayView:
+    return TrayView(
+        item_id=item.item_id,
+        source=item.source,
+        state=item.state,
+        reason=item.reason,
+        kind=str(item.facts.get("kind", "")),
+        name=item.name,
+        size=item.payload_size,
+        arrived_at=item.arrived_at,
+    )
+
+
+def scan_view(scanned: Scanned) -> ScanView:
+    return ScanView(
+        source=scanned.source, text=scanned.text, at=scanned.at, keys=scanned.keys, fits=scanned.fits
     )
 
 

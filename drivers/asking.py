@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from drivers.contract import DriverInfo
 from drivers.options import OptionRefused, build
 from drivers.table import UnknownDriver, find, load_class, load_options
 
@@ -26,15 +27,15 @@ def built(kind: type[Any], values: dict[str, Any]) -> Any:
         raise Refused("V-01", str(e)) from e
 
 
-def made(name: str, options: dict[str, Any]) -> tuple[str, Any]:
-    """Return the kind of the driver called `name` and a new one, not open; raises `Refused`."""
+def made(name: str, options: dict[str, Any]) -> tuple[DriverInfo, Any]:
+    """Return the row of the driver called `name` and a new driver, not open; raises `Refused`."""
     try:
-        kind, driver, declared = find(name).kind, load_class(name), load_options(name)
+        row, driver, declared = find(name), load_class(name), load_options(name)
     except UnknownDriver as e:
         raise Refused("V-07", "There is no driver of that name.") from e
     except (ImportError, AttributeError) as e:
         raise Refused("V-07", "The driver cannot be loaded.") from e
-    return kind, driver(built(declared, options))
+    return row, driver(built(declared, options))
 
 
 def request_id(message: dict[str, Any]) -> int:

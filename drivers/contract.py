@@ -85,8 +85,10 @@ class Press:
 
     press_id: str
     action: str
-    """`capture` or `clip`."""
+    """`capture`, `clip`, or `scan` with the text of a barcode."""
     pressed_ns: int
+    text: str = ""
+    """What was scanned: patient data, for the core alone."""
 
 
 class DriverError(Exception):
@@ -161,5 +163,7 @@ class DriverInfo:
     summary: str
     kind: str = "source"
     """`source` or `trigger`."""
+    delivers: str = "frames"
+    """`frames` all the time, `pages` when it is asked (a scanner), or `items` by itself (a folder)."""
     needs: tuple[str, ...] = field(default=())
     """Debian or Python packages beyond the agent's own."""

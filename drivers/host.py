@@ -62,9 +62,17 @@ def await_open(channel: Channel) -> Loop:
 def _loop(channel: Channel, message: dict[str, Any]) -> Loop:
     if message.get("do") != "open":
         raise Refused("V-01", "The source is not open.")
-    kind, driver = made(str(message.get("driver", "")), message.get("options") or {})
-    if kind == "trigger":
+    row, driver = made(str(message.get("driver", "")), message.get("options") or {})
+    if row.kind == "trigger":
         return TriggerLoop(channel, driver)
+    if row.delivers == "pages":
+        from drivers.scan_loop import ScanLoop
+
+        return ScanLoop(channel, driver)
+    if row.delivers == "items":
+        from drivers.folder_loop import FolderLoop
+
+        return FolderLoop(channel, driver)
     from drivers.source_loop import SourceLoop  # numpy: 20 MB that the child of a pedal does not need
 
     return SourceLoop(channel, driver, message)

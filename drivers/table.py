@@ -31,6 +31,21 @@ _ROWS = (
         module="drivers.v4l2",
         summary="A grabber, camera or capture card, straight from the kernel.",
     ),
+    DriverInfo(
+        name="scanner",
+        module="drivers.scanner",
+        summary="A flatbed, feeder or film scanner through SANE, also over the network.",
+        delivers="pages",
+        needs=("sane-utils",),
+    ),
+    DriverInfo(
+        name="folder",
+        module="drivers.folder",
+        summary="A watched folder whose pictures, PDFs and videos go to the unassigned tray.",
+        delivers="items",
+        needs=("ffmpeg",),
+    ),
+    DriverInfo(name="rfb", module="drivers.rfb", summary="The screen of a workstation over VNC, view only."),
     DriverInfo(name="disabled", module="drivers.disabled", summary="A source that is switched off."),
     DriverInfo(
         name="serial_line",
@@ -38,6 +53,26 @@ _ROWS = (
         summary="A pedal on a control line of a serial port.",
         kind="trigger",
         needs=("pyserial",),
+    ),
+    DriverInfo(
+        name="serial_text",
+        module="drivers.triggers.serial_text",
+        summary="A barcode reader or a talking button on a serial port.",
+        kind="trigger",
+        needs=("pyserial",),
+    ),
+    DriverInfo(
+        name="evdev",
+        module="drivers.triggers.evdev",
+        summary="A pedal, button or barcode reader that is a keyboard to the kernel.",
+        kind="trigger",
+    ),
+    DriverInfo(
+        name="gpio",
+        module="drivers.triggers.gpio",
+        summary="A button on a pin of the board.",
+        kind="trigger",
+        needs=("gpiod",),
     ),
 )
 

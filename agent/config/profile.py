@@ -12,7 +12,7 @@ from agent.config.problem import Problem
 from agent.config.section import Location
 from agent.config.toml_file import read
 
-TABLES = ("picture", "clip", "object", "options")
+TABLES = ("picture", "clip", "document", "object", "options")
 """What a profile may say."""
 
 KEYS = ("description", *TABLES)

@@ -46,6 +46,9 @@ class Picture(Section):
         unit="pixels",
         example=[[0, 0, 320, 24]],
     )
+    accept_still_screen: bool = setting(
+        False, "Allow stills from a picture that does not move at all: a screen, a frozen digital image."
+    )
     colour: Literal["colour", "grey"] = setting("colour", "Whether the picture is kept in colour or turned to grey.")
 
     @classmethod
@@ -86,6 +89,20 @@ class Clip(Section):
     longest_s: float = setting(120.0, "A clip ends by itself after this time.", unit="s", ge=1, le=3600)
     largest_mb: int = setting(
         1900, "A clip is split before it is larger than this.", unit="MB", ge=1, le=1900
+    )
+
+
+class Document(Section):
+    """What scanned sheets become when the exam is finished."""
+
+    output: Literal["pages", "multi-frame", "pdf"] = setting(
+        "pages",
+        "`pages`: one picture each; `multi-frame`: one object of all sheets with page numbers (film); `pdf`: one "
+        "PDF/A document (paper).",
+    )
+    title: LongString = setting("", "Document Title (0042,0010) of a PDF; empty: the series description.")
+    jpeg_quality: int = setting(
+        0, "Quality of the pages inside a PDF; 0: lossless, larger.", unit="percent", ge=0, le=100
     )
 
 
@@ -173,6 +190,7 @@ class SourceConfig(Driven):
     )
     picture: Picture = setting(Picture(), "How the picture is made.", example={"encoding": "lossless"})
     clip: Clip = setting(Clip(), "How clips are recorded.", example={"pre_trigger_s": 2})
+    document: Document = setting(Document(), "What scanned sheets become.", example={"output": "pdf"})
     object: ObjectConfig = setting(..., "What the DICOM object says.", example={"modality": "US"})
 
     @classmethod

@@ -4,6 +4,7 @@ Requests, all with descriptors that the core opened:
 
     build        {"series": `SeriesRecord`}; frame file (read), empty object file (write) -> {"sha256"}
     encode       frame file, clip (read), empty video file (write) -> {"record"} of the object that it will be
+    bind         {"output", "title", "created", "jpeg_quality"}; frame files of pages (read), empty file -> {"facts"}
     verify       frame file (read), object file opened anew (read) -> {"built": BuiltObject}
                  build takes a third descriptor, the clip or, with {"record"}, the video; so does verify {"record"}
     transcode    {"transfer_syntax_uid"}; object file (read), empty file -> {"size", "sha256"}, same instance
@@ -61,6 +62,20 @@ def encode(_request: dict[str, Any], fds: list[int], reply: Reply) -> Answer:
     return {"record": to_plain(record)}, []
 
 
+def bind(request: dict[str, Any], fds: list[int], reply: Reply) -> Answer:
+    """Write the payload of one document or multi-frame picture of pages (`binding.bind`) and sync it."""
+    from agent.objects import binding
+
+    if len(fds) < 2:
+        raise BadRequest("Pages and a target are needed.")
+    try:
+        facts = binding.bind(fds[:-1], fds[-1], _plain(binding.BoundAs, request), reply.beat)
+        os.fsync(fds[-1])
+    except OSError as e:
+        raise StorageError(errno=e.errno) from None
+    return {"facts": facts}, []
+
+
 def verify(request: dict[str, Any], fds: list[int], reply: Reply) -> Answer:
     """Read one object again (`building.verify`)."""
     frame_fd, object_fd = _take(fds, 2)
@@ -109,6 +124,7 @@ def certificate(request: dict[str, Any], fds: list[int], _reply: Reply) -> Answe
 VERBS: dict[str, Verb] = {
     "build": build,
     "encode": encode,
+    "bind": bind,
     "verify": verify,
     "transcode": transcode,
     "thumbnail": thumbnail,

@@ -20,6 +20,7 @@ from agent.store.renditions import Renditions
 from agent.store.retention import Retention
 from agent.store.steps import NewStep, ProcedureSteps, Step
 from agent.store.transition import Stamp
+from agent.store.tray import Tray
 from agent.store.worklists import CachedList, Entry, Worklists
 
 __all__ = [
@@ -43,6 +44,7 @@ class Store:
         self.exams = Exams(self._database)
         self.frames = Frames(self._database)
         self.recordings = Recordings(self._database)
+        self.tray = Tray(self._database)
         self.jobs = Jobs(self._database)
         self.desk = Desk(self._database)
         self.renditions = Renditions(self._database)

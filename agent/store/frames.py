@@ -9,7 +9,7 @@ from agent.errors import NotFound
 from agent.lifecycle import FrameState
 from agent.model import BuiltObject, FrameRecord, Route
 from agent.plain import from_plain, to_plain
-from agent.store import steps
+from agent.store import steps, tray
 from agent.store.database import Connection, Database, Row
 from agent.store.desk import route
 from agent.store.steps import NewStep
@@ -52,19 +52,33 @@ class Frames:
         *,
         step: NewStep | None = None,
         release_due: float | None = None,
+        item_id: str = "",
     ) -> None:
         """Record a captured still whose file is already durable; on return the row is, too.
 
         The transaction fails with `ExamClosed` unless the exam of the press is still open (ruling 1). With `step`
         the exam's procedure step begins with its first still. `release_due` (Unix seconds): sent by itself from
-        then on, before the exam is finished.
+        then on, before the exam is finished. `item_id` is the tray's item that it was made of.
         """
 
         def work(connection: Connection) -> None:
             self._insert(connection, record, file_size, FrameState.CAPTURED, "", release_due, stamp)
             connection.execute("DELETE FROM recording WHERE frame_id = ?", (record.frame_id,))
+            if item_id:
+                tray.use(connection, item_id, record.frame_id, stamp)
             if step is not None:
                 steps.begin(connection, record.exam_id, step, stamp)
+
+        self._database.write(work)
+
+    def bind(self, record: FrameRecord, file_size: int, pages: list[str], stamp: Stamp) -> None:
+        """Record a document made of `pages`, which belong to it from now on; all in one transaction, durable."""
+
+        def work(connection: Connection) -> None:
+            self._insert(connection, record, file_size, FrameState.CAPTURED, "", None, stamp)
+            for page in pages:
+                move(connection, "frame", page, "bind", stamp, code=record.frame_id)
+                connection.execute("UPDATE frame SET reason = ? WHERE frame_id = ?", (record.frame_id, page))
 
         self._database.write(work)
 

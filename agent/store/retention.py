@@ -11,7 +11,7 @@ _SAFE = """frame.state = 'built' AND exam.state IN ('delivered', 'committed')
     AND NOT EXISTS (SELECT 1 FROM job WHERE job.frame_id = frame.frame_id AND job.kind = 'store'
         AND (job.state NOT IN ('done', 'confirmed', 'discarded')
             OR (job.state = 'done' AND (job.commits = 1 OR job.code = '0x0111'))))"""
-_GIVEN_UP = """(frame.state = 'tombstoned' AND exam.state NOT IN ('open', 'finishing'))
+_GIVEN_UP = """(frame.state IN ('tombstoned', 'bound') AND exam.state NOT IN ('open', 'finishing'))
     OR (exam.state = 'discarded' AND frame.state IN ('captured', 'held'))"""
 _FRAMES = """SELECT frame.frame_id FROM frame JOIN exam USING (exam_id) WHERE ({}) AND
     CAST(strftime('%s', frame.captured_at) AS REAL) < ? ORDER BY frame.captured_at LIMIT ?"""

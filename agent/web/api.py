@@ -104,6 +104,12 @@ class Interface:
             self._post("/sources/{name}/capture", self._capture),
             self._post("/sources/{name}/clip/start", self._start_clip),
             self._post("/sources/{name}/clip/stop", lambda r, _b: s.stop_clip(r.path_params["name"])),
+            self._post("/sources/{name}/cancel", lambda r, _b: s.cancel_scan(r.path_params["name"])),
+            self._get("/sources/{name}/scan", lambda r: s.last_scan(r.path_params["name"])),
+            self._post("/sources/{name}/scan", lambda r, b: s.scanned(r.path_params["name"], text(b, "text"))),
+            self._get("/tray", lambda _r: s.tray()),
+            self._post("/tray/{item_id}/assign", self._assign),
+            self._post("/tray/{item_id}/discard", self._discard_item),
             self._post("/sources/{name}/fault", self._fault),
             self._post("/frames/{frame_id}/accept", lambda r, _b: s.accept_frame(r.path_params["frame_id"], self._who)),
             self._post("/jobs/{job_id:int}/redirect", self._redirect),
@@ -153,6 +159,13 @@ class Interface:
     def _capture(self, request: Request, body: dict[str, Any]) -> Any:
         name = request.path_params["name"]
         return self._service.capture(name, text(body, "trigger_id"), _pressed(body), text(body, "exam_id"))
+
+    def _assign(self, request: Request, body: dict[str, Any]) -> Any:
+        return self._service.assign(request.path_params["item_id"], text(body, "source"), text(body, "exam_id"))
+
+    def _discard_item(self, request: Request, body: dict[str, Any]) -> Any:
+        self._service.discard_item(request.path_params["item_id"], self._who, text(body, "reason"))
+        return {}
 
     def _start_clip(self, request: Request, body: dict[str, Any]) -> Any:
         name = request.path_params["name"]

@@ -72,7 +72,7 @@ class Trigger:
         try:
             self._port = serial.serial_for_url(self._options.port, timeout=0, **self._exclusive())
         except (serial.SerialException, OSError, ValueError) as e:
-            raise DriverError(_cause(e)) from e
+            raise DriverError(cause(e)) from e
         self._debounce = self._new_debounce()
         self._opened_ns = self._clock.now_ns()
 
@@ -107,7 +107,7 @@ class Trigger:
             return bool(getattr(self._port, LINES[self._options.line])) is self._options.active
         except (serial.SerialException, OSError, TypeError, ValueError) as e:
             self.close()
-            raise DriverError(_cause(e)) from e
+            raise DriverError(cause(e)) from e
 
     def close(self) -> None:
         """Give the port back; may be called twice, never raises."""
@@ -127,7 +127,8 @@ class Trigger:
         self.close()
 
 
-def _cause(error: Exception) -> str:
+def cause(error: Exception) -> str:
+    """Return which of the contract's causes an error of pyserial is."""
     number = getattr(error, "errno", None)
     causes = {
         2: "absent",

@@ -165,8 +165,15 @@ class _ReplayedMapping:
         pass
 
 
-def save(path: Path, head: dict[str, Any], scenes: dict[str, dict[str, Any]]) -> None:
-    """Write `head` (kernel version, commit) and the scenes, one JSON line each."""
+def save(path: Path, head: dict[str, Any], scenes: dict[str, dict[str, Any]], matters: bytes) -> None:
+    """Write `head` (kernel version, commit) and the scenes, one JSON line each.
+
+    Of the pictures only those are kept that equal `matters`; every other one is replayed as black of its size.
+    """
+    for scene in scenes.values():
+        for word in scene["words"]:
+            if word[0] == "content" and word[2]:
+                word[2] = _told(matters, 9) if _heard(word[2]) == matters else ""
     lines = [json.dumps(head, sort_keys=True), *(json.dumps([name, scene]) for name, scene in scenes.items())]
     path.write_bytes(gzip.compress("\n".join(lines).encode(), 9, mtime=0))
 

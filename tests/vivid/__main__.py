@@ -16,9 +16,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.peers.recorded import save
+from tests.peers.recorded import load, save
 from tests.vivid.initramfs import INIT, Archive, modules_in_order, python_files
-from tests.vivid.scenes import EXPECTED, SCENES
+from tests.vivid.scenes import EXPECTED, SCENES, known_picture
 
 ROOT = Path(__file__).parents[2]
 RECORDING = ROOT / "tests/data/vivid.jsonl.gz"
@@ -117,7 +117,9 @@ def main() -> int:
     if os.environ.get("RECORD"):
         commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
         RECORDING.parent.mkdir(exist_ok=True)
-        save(RECORDING, {**head, "commit": commit.stdout.strip()}, played)
+        before = load(RECORDING)[1] if scenes else {}
+        played = {name: (before | played)[name] for name in SCENES}
+        save(RECORDING, {**head, "commit": commit.stdout.strip()}, played, known_picture())
         print(f"recorded: {RECORDING.relative_to(ROOT)} ({RECORDING.stat().st_size} bytes)")
     print(f"{len(played)} scenes hold on kernel {head['kernel']}")
     return 0

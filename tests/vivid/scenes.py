@@ -220,17 +220,22 @@ def renumbered(stage: Stage) -> Any:
 
 def hdmi(stage: Stage) -> Any:
     """1080p, then the device at the other end changes to 720p: followed by itself, as another geometry."""
-    stage.control("DV Timings", stage_timings(stage, "1920x1080p60"))
-    stage.control("DV Timings Signal Mode", 4)
     with stage.source(**HDMI) as source:
-        source.open()
-        before = told(frames(source, 2)[-1])
+        source.open()  # vivid's controls are those of the chosen input
+        stage.control("DV Timings", stage_timings(stage, "1920x1080p60"))
+        stage.control("DV Timings Signal Mode", 4)
+        before = told(_of_height(source, 1080))
         stage.control("DV Timings", stage_timings(stage, "1280x720p60"))
-        for _ in range(READS):
-            frame = source.read(0.5)
-            if frame is not None and frame.geometry.rows == 720:
-                stage.control("DV Timings Signal Mode", 0)
-                return [before, told(frame)]
+        after = told(_of_height(source, 720))
+        stage.control("DV Timings Signal Mode", 0)
+        return [before, after]
+
+
+def _of_height(source: Source, rows: int) -> Frame:
+    for _ in range(READS):
+        frame = source.read(0.5)
+        if frame is not None and frame.geometry.rows == rows:
+            return frame
     raise AssertionError("the change was not followed")
 
 
