@@ -26,7 +26,8 @@ from typing import Any
 
 CHANNEL = "MODALITY_AGENT_CHANNEL"
 MAX_LINE = 8 << 20
-MAX_FDS = 8
+MAX_FDS = 253
+"""SCM_MAX_FD of the kernel."""
 SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
 _PR_SET_PDEATHSIG = 1
 

@@ -14,7 +14,7 @@ WORDS = {
     "flatbed": ("flatbed", "platen", "normal", "document table", "fb"),
     "feeder": ("automatic document feeder", "adf front", "adf", "feeder", "adf simplex"),
     "duplex": ("adf duplex", "duplex", "automatic document feeder(duplex)", "both"),
-    "film": ("transparency unit", "transparency adapter", "tpu", "tma", "film", "slide", "negative", "transparency"),
+    "film": ("transparency unit", "transparency adapter", "transparency", "tpu", "tma", "film", "slide", "negative"),
     "colour": ("color", "24bit color", "colour", "true color", "rgb", "24 bit color"),
     "grey": ("gray", "grey", "true gray", "grayscale", "8bit gray", "greyscale"),
     "line": ("lineart", "binary", "black & white", "line art", "b/w", "black and white"),

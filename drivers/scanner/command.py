@@ -95,6 +95,9 @@ def _mode(offered: dict[str, Choice], options: Options) -> list[str]:
     has_line_art = bool(word_for(offered.get("mode"), "line"))
     if options.mode == "line" and not has_line_art and "1" in offered.get("depth", Choice(name="depth")).values:
         return [*_worded(offered, "mode", "grey", needed=True), "--depth", "1"]
+    if options.depth == 16 and "depth" not in offered and options.mode != "line":
+        deep = [v for v in offered.get("mode", Choice(name="mode")).values if "16" in v]
+        return _worded({"mode": Choice(name="mode", values=tuple(deep))}, "mode", options.mode, needed=True)
     return _worded(offered, "mode", options.mode, needed=True)
 
 

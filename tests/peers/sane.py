@@ -72,13 +72,13 @@ class Escl:
 
             def log_message(self, *_: object) -> None: ...
 
-            def do_GET(self) -> None:  # noqa: N802 - the library's name
+            def do_GET(self) -> None:
                 outer.get(self)
 
-            def do_POST(self) -> None:  # noqa: N802
+            def do_POST(self) -> None:
                 outer.post(self)
 
-            def do_DELETE(self) -> None:  # noqa: N802
+            def do_DELETE(self) -> None:
                 answer(self, 200)
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -106,9 +106,11 @@ class Escl:
         if h.path == "/eSCL/ScannerCapabilities":
             inputs = (
                 f"<scan:Platen>{_INPUT.format(name='PlatenInputCaps')}</scan:Platen>"
-                f"<scan:Adf>{_INPUT.format(name='AdfSimplexInputCaps')}<scan:FeederCapacity>3</scan:FeederCapacity></scan:Adf>"
+                f"<scan:Adf>{_INPUT.format(name='AdfSimplexInputCaps')}"
+                "<scan:FeederCapacity>3</scan:FeederCapacity></scan:Adf>"
             )
-            about = f"<pwg:Version>2.6</pwg:Version><pwg:MakeAndModel>Ward</pwg:MakeAndModel><scan:UUID>{uuid.UUID(int=1)}</scan:UUID>"
+            about = "<pwg:Version>2.6</pwg:Version><pwg:MakeAndModel>Ward</pwg:MakeAndModel>"
+            about += f"<scan:UUID>{uuid.UUID(int=1)}</scan:UUID>"
             answer(h, 200, _xml("ScannerCapabilities", about + inputs))
         elif h.path == "/eSCL/ScannerStatus":
             state = "ScannerAdfJam" if self.fault == "jam" else "ScannerAdfLoaded"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -35,7 +36,7 @@ def toml(sandbox: Sandbox, driver: str, options: dict[str, Any], told: str, more
 def _toml(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    return f'"{value}"' if isinstance(value, str) else str(list(value) if isinstance(value, tuple) else value)
+    return json.dumps(value, ensure_ascii=False)
 
 
 def scanner(folder: Path, **more: Any) -> dict[str, Any]:
@@ -185,8 +186,8 @@ def test_each_error_of_a_scanner_has_its_sentence_and_keeps_nothing(sandbox: San
     source = whole[len(head) :].partition("[worklist]")[0]
     rest = whole[len(head) + len(source) :]
     for number, status in enumerate(ENDINGS):
-        wrong = source.replace('"test-picture=Color pattern"', f'"read-return-value={status}"').replace("us1", f"s{number}")
-        rows.append(wrong.replace("'", '"'))
+        wrong = source.replace('"test-picture=Color pattern"', f'"read-return-value={status}"')
+        rows.append(wrong.replace("us1", f"s{number}"))
     with box_in(tmp_path / "box", head + "".join(rows) + rest, ready=False) as box:
         wait_for("up", lambda: _up(box))
         wait_for("all are ready", lambda: all(s["state"] == "ready" for s in box.get("/sources")), 60)
@@ -199,7 +200,7 @@ def test_each_error_of_a_scanner_has_its_sentence_and_keeps_nothing(sandbox: San
 
 def test_a_scan_can_be_cancelled_and_a_scanner_over_the_network_used(sandbox: Sandbox, tmp_path: Path) -> None:
     with saned(tmp_path) as client:
-        told = {"configuration_dir": str(client), "device": "net:127.0.0.1:test:0", "resolution": 75}
+        told = {"configuration_dir": str(client), "device": "net:127.0.0.1:test:0", "resolution": 600}
         told["more"] = ("read-delay=yes", "read-delay-duration=200000")
         with box_in(tmp_path / "box", toml(sandbox, "scanner", told, CONVERSION.format("SD")), ready=False) as box:
             wait_for("up", lambda: _up(box))
