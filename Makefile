@@ -13,8 +13,8 @@ prepare-run:
 prepare-test:
 	@image/prepare.sh run.txt test.txt
 
-demo: prepare-run ## watch the main job happen, from the device's video to the PACS (KEEP=1 stays up)
-	@.venv/bin/modality-agent demo $(if $(KEEP),--keep)
+demo: prepare-run ## watch the main job happen (SOURCE=clip, film, paper, screen, folder; KEEP=1 stays up)
+	@.venv/bin/modality-agent demo $(if $(KEEP),--keep) $(if $(SOURCE),--source $(SOURCE))
 
 test: prepare-test ## run every test against real peers (Orthanc, DCMTK), 33 kills included
 	@$(PY) -m pytest

@@ -41,7 +41,7 @@ class SourceLoop:
         clip = built(ClipOptions, request.get("clip") or {})
         self._clips = Clips(clip, options, send=self._done, fail=self._fail, tell=self._channel.send)
         self._preview = Preview(options.mask)
-        self._judge = Judge()
+        self._judge = Judge(by_content=not getattr(self._source, "knows_signal", False))
         self._told_signal: Signal | None = Signal.UNKNOWN
         self._frame_at = self._beat_at = monotonic()
 

@@ -119,11 +119,12 @@ def sandbox(folder: Path, seconds: float | None) -> None:
 @cli.command()
 @click.option("--folder", type=click.Path(path_type=Path), default=None, help="Where to work; default: a new one.")
 @click.option("--keep", is_flag=True, help="Stay up afterwards and print the page's address.")
-def demo(folder: Path | None, keep: bool) -> None:  # noqa: FBT001 - click passes flags so
+@click.option("--source", type=click.Choice(("video", "clip", "film", "paper", "screen", "folder")), default="video")
+def demo(folder: Path | None, keep: bool, source: str) -> None:  # noqa: FBT001 - click passes flags so
     """Watch the main job happen, from the device's video to the PACS."""
     from agent.demo.main import demo as show_demo
 
-    sys.exit(show_demo(folder, keep))
+    sys.exit(show_demo(folder, keep, source))
 
 
 @cli.command()
@@ -282,6 +283,36 @@ def clip_stop(client: Client, source: str) -> tuple[Any, str]:
     """End the clip."""
     view = client.post(f"/sources/{_source(client, source)}/clip/stop")
     return view, f"recorded: picture {view['number']}, {view['frames']} frames, safe on this box"
+
+
+@cli.group()
+def tray() -> None:
+    """Look at what arrived without a patient, and put it into the open exam."""
+
+
+@client_command(tray, "list")
+def tray_list(client: Client) -> tuple[Any, str]:
+    """Show what waits for a person, and what could not be read."""
+    views = client.get("/tray")
+    rows = [(v["item_id"], v["state"], v["kind"], v["size"], v["name"], v["arrived_at"], v["reason"]) for v in views]
+    return views, show.table(("ITEM", "STATE", "KIND", "BYTES", "FILE", "ARRIVED", "REASON"), rows)
+
+
+@client_command(tray, "assign")
+@click.argument("item_id")
+@click.option("--source", default="")
+def tray_assign(client: Client, item_id: str, source: str) -> tuple[Any, str]:
+    """Put an item into the exam that is open."""
+    view = client.post(f"/tray/{item_id}/assign", {"source": _source(client, source)})
+    return view, f"assigned: picture {view['number']}, safe on this box"
+
+
+@client_command(tray, "discard")
+@click.argument("item_id")
+@click.option("--reason", default="")
+def tray_discard(client: Client, item_id: str, reason: str) -> tuple[Any, str]:
+    """Give an item up, with a reason."""
+    return client.post(f"/tray/{item_id}/discard", {"reason": reason}), "discarded"
 
 
 @client_command(cli, "finish")

@@ -37,14 +37,21 @@ class Commands:
 
     def start(self, *words: str) -> None:
         """Start a command that stays up; its output goes to `<folder>/<command>.log`."""
-        log = self.folder / f"{words[0]}.log"
+        self.start_foreign(words[0], self._line(words))
+
+    def start_foreign(self, name: str, line: list[str]) -> None:
+        """Start somebody else's program that stays up; its output goes to `<folder>/<name>.log`."""
         self._starting = True
-        with log.open("wb") as out:
-            process = subprocess.Popen(self._line(words), stdin=subprocess.DEVNULL, stdout=out, stderr=out)
-        self._running.append((words[0], process))
+        with (self.folder / f"{name}.log").open("wb") as out:
+            process = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+        self._running.append((name, process))
         self._starting = False
         if self._interrupted:
             self.interrupt()
+
+    def pause(self, seconds: float) -> None:
+        """Let time pass, as a person does who records."""
+        self._pause.wait(seconds)
 
     def ask(self, *words: str) -> Any:
         """Run a client command with `--json` and return its answer; raises `DemoFailed`."""

@@ -25,7 +25,7 @@ TAGS = {
 }
 
 
-TOOLS = ("findscu", "dcmdump", "dcm2pnm", "dciodvfy")
+TOOLS = ("findscu", "dcmdump", "dcm2pnm", "dcm2pdf", "dciodvfy")
 TOOL_TIMEOUT_S = 60.0
 
 
@@ -100,6 +100,30 @@ def ppm_pixels(data: bytes) -> bytes:
     if head is None:
         raise DemoFailed("the decoder wrote what is not a picture")
     return data[head.end() :]
+
+
+def program(name: str, package: str) -> str:
+    """Return where a program of a Debian package is; raises `DemoFailed` with what to install."""
+    found = shutil.which(name)
+    if not found:
+        raise DemoFailed(f"{name} is missing: install Debian's package {package}")
+    return found
+
+
+def raw_values(file: Path, scratch: Path) -> list[Path]:
+    """Return the values of Pixel Data as DCMTK's dcmdump writes them to files: one, or one for each item, in order."""
+    folder = scratch / f"raw-{file.stem}"
+    folder.mkdir()
+    _output([tool("dcmdump"), "-q", "+W", str(folder), str(file)])
+    return sorted(folder.glob("*.raw"), key=lambda path: (len(path.name), path.name))
+
+
+def document_sha256(file: Path, scratch: Path) -> str:
+    """Return the SHA-256 of an encapsulated PDF as DCMTK's dcm2pdf takes it out."""
+    target = scratch / f"{file.stem}.pdf"
+    _output([tool("dcm2pdf"), "-q", str(file), str(target)])
+    data = target.read_bytes()
+    return hashlib.sha256(data[: data.rfind(b"%%EOF") + 6]).hexdigest()
 
 
 def objections(file: Path) -> list[str]:

@@ -16,16 +16,16 @@ import click
 
 from agent.demo import evidence
 from agent.demo.commands import Commands, DemoFailed
+from agent.demo.ways import WAYS, Way, configure
 
 CHOSEN = "О’Коннор-Їжакевич"
-PICTURES = 2
 
 
 class Story:
     """Prints each step with its time and keeps what was learned on the way."""
 
-    def __init__(self, commands: Commands) -> None:
-        self._commands, self._began = commands, monotonic()
+    def __init__(self, commands: Commands, way: Way) -> None:
+        self._commands, self._way, self._began = commands, way, monotonic()
 
     def tell(self, sentence: str) -> None:
         """Print one step with the seconds since the beginning."""
@@ -36,7 +36,7 @@ class Story:
         self._set_up()
         entry = self._choose()
         frames = self._capture(entry)
-        self._deliver()
+        self._deliver(len(frames))
         return self._compare(entry, frames)
 
     def _set_up(self) -> None:
@@ -46,17 +46,18 @@ class Story:
         self.tell("starting a RIS and a PACS with mutual TLS, certificates made on the spot")
         c.start("sandbox", "--folder", str(c.folder))
         c.until("RIS and PACS are up", (c.folder / "config.toml").exists, 30)
+        configure(c, self._way)
         self.tell(c.run("check").strip())
         c.start("run")
         c.until("the box is ready", self._ready, 45)
-        self.tell("the box runs; its source is a simulated 720×576 interlaced PAL device")
+        self.tell(f"the box runs; {self._way.about}")
 
     def _ready(self) -> bool:
         try:
             status = self._commands.ask("status")
         except DemoFailed:
             return False
-        return all(source["signal"] == "present" for source in status["sources"])
+        return all(source["state"] == "ready" for source in status["sources"])
 
     def _choose(self) -> dict[str, Any]:
         view = self._commands.ask("worklist", "--refresh")
@@ -69,21 +70,20 @@ class Story:
         row = evidence.worklist_row(self._commands.folder, entry["accession_number"])
         if wrong := evidence.differences(row, {**exam["patient"], **_order(entry, exam)}):
             raise DemoFailed(f"the exam differs from the worklist as DCMTK reads it in: {', '.join(wrong)}")
-        return {**entry, "row": row}
+        return {**entry, "row": row, "exam_id": exam["exam_id"]}
 
     def _capture(self, entry: dict[str, Any]) -> list[dict[str, Any]]:
-        frames = []
-        for number in range(1, PICTURES + 1):
-            frames.append(self._commands.ask("capture"))
-            self.tell(f"captured picture {number}: frame {frames[-1]['frame_number']} of the device, safe on the disk")
+        """Do what a person does and return the pictures that will leave; pages that were bound are part of one."""
+        self._way.capture(self._commands, self.tell)
         self._commands.run("finish")
         self.tell(f"finished the exam of {entry['patient']['patient_id']}; the undo window runs")
-        return frames
+        frames = self._commands.ask("exam", "show", entry["exam_id"])["frames"]
+        return [frame for frame in frames if frame["state"] != "bound"]
 
-    def _deliver(self) -> None:
+    def _deliver(self, objects: int) -> None:
         def are(*states: str) -> bool:
             jobs = [job for job in self._commands.ask("queue") if job["kind"] == "store"]
-            return len(jobs) == PICTURES and all(job["state"] in states for job in jobs)
+            return len(jobs) == objects and all(job["state"] in states for job in jobs)
 
         self._commands.until("everything is sent", lambda: are("sent", "confirmed"), 45)
         self.tell("objects built, checked, read again, queued and sent with status 0x0000 over TLS")
@@ -112,8 +112,8 @@ class Story:
         wanted = {**entry["row"], "sop_instance_uid": frame["sop_instance_uid"]}
         if wrong := evidence.differences(wanted, evidence.attributes(file)):
             raise DemoFailed(f"the received object differs from the worklist in: {', '.join(wrong)}")
-        if evidence.pixels_sha256(file, self._commands.folder) != frame["payload_sha256"]:
-            raise DemoFailed("the received pixels are not the captured ones")
+        if self._way.digest(file, self._commands.folder) != frame["payload_sha256"]:
+            raise DemoFailed("what was received is not what was captured")
         if errors := evidence.objections(file):
             raise DemoFailed(f"dciodvfy: {errors[0]}")
 
@@ -122,7 +122,7 @@ def _order(entry: dict[str, Any], exam: dict[str, Any]) -> dict[str, str]:
     return {"accession_number": entry["accession_number"], "study_instance_uid": exam["study_instance_uid"]}
 
 
-def demo(folder: Path | None, keep: bool) -> int:  # noqa: FBT001 - the command line's flag
+def demo(folder: Path | None, keep: bool, source: str = "video") -> int:  # noqa: FBT001 - the command line's flag
     """Show the main job below `folder` (default: a new one); return 0 only after every comparison held.
 
     SIGTERM and SIGINT end it, and every process it started, with exit status 1; with `keep`, once the story has been
@@ -130,7 +130,7 @@ def demo(folder: Path | None, keep: bool) -> int:  # noqa: FBT001 - the command 
     """
     commands = Commands(working_folder(folder))
     _on_signals(lambda _number, _frame: commands.interrupt())
-    story = Story(commands)
+    story = Story(commands, WAYS[source])
     try:
         delivered = story.play()
         if keep:

@@ -44,7 +44,9 @@ _JPEG_EVERY = 12
 class Judge:
     """Watches one source; `believed` is what people are told."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, by_content: bool = True) -> None:
+        """`by_content`: False for a source that knows by itself whether it has a signal; a blue desktop is no fault."""
+        self._by_content = by_content
         self.believed = Signal.UNKNOWN
         self._verdict = Signal.UNKNOWN
         self._since_ns = 0
@@ -66,7 +68,8 @@ class Judge:
         if frame.signal not in (Signal.PRESENT, Signal.UNKNOWN):
             return frame.signal
         self._seen += 1
-        if frame.geometry.pixel_format is not PixelFormat.MJPEG or self._seen % _JPEG_EVERY == 1:
+        due = frame.geometry.pixel_format is not PixelFormat.MJPEG or self._seen % _JPEG_EVERY == 1
+        if self._by_content and due:
             self._content = content(samples(frame))
         if self._content is not Signal.PRESENT:
             return self._content

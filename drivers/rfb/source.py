@@ -18,6 +18,9 @@ _LONGEST_TEXT = 1 << 20
 class Source:
     """One VNC session."""
 
+    knows_signal = True
+    """A connection is a signal: a dark or blue desktop is not taken for a missing cable."""
+
     def __init__(self, options: Options | None = None, *, clock: Clock | None = None) -> None:
         self._options = options or Options()
         self._clock = clock or Monotonic()

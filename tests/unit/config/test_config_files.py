@@ -21,31 +21,49 @@ ROOT = Path(__file__).parents[3]
 BOX = '[box]\nname = "B"\nae_title = "B"\ndata_dir = "d"\n'
 
 
-def with_profile(folder: Path, profile: str, more: str = "") -> Path:
+PROFILES = [
+    ("old-ultrasound-pal", "v4l2", "US", "DV", "secondary-capture"),
+    ("endoscopy-tower", "v4l2", "ES", "DI", "secondary-capture"),
+    ("endoscopy-video", "v4l2", "ES", "DI", "video-endoscopic"),
+    ("c-arm", "v4l2", "RF", "DV", "secondary-capture"),
+    ("angiography-cine", "v4l2", "XA", "DV", "multi-frame"),
+    ("slit-lamp", "v4l2", "OP", "DV", "secondary-capture"),
+    ("laboratory-microscope", "opencv", "GM", "DI", "vl-microscopic"),
+    ("wound-camera", "opencv", "XC", "DI", "vl-photographic"),
+    ("x-ray-film", "scanner", "RG", "DF", "multi-frame"),
+    ("phosphor-plate-digitiser", "scanner", "RG", "DF", "multi-frame"),
+    ("panoramic-dental-film", "scanner", "PX", "DF", "multi-frame"),
+    ("ecg-paper", "scanner", "ECG", "SD", "pdf"),
+    ("paper-referral", "scanner", "DOC", "SD", "pdf"),
+    ("thermal-print", "scanner", "US", "SI", "pages"),
+    ("workstation-screen", "rfb", "OT", "WSD", "secondary-capture"),
+    ("export-folder", "folder", "OT", "WSD", "secondary-capture"),
+]
+"""Profile, driver it is for, Modality, Conversion Type, what its pictures, clips or sheets become."""
+
+
+def with_profile(folder: Path, profile: str, more: str = "", driver: str = "simulator") -> Path:
     path = folder / "box.toml"
-    path.write_text(BOX + f'[[source]]\nname = "us1"\ndriver = "simulator"\nprofile = "{profile}"\n{more}')
+    path.write_text(BOX + f'[[source]]\nname = "us1"\ndriver = "{driver}"\nprofile = "{profile}"\n{more}')
     return path
 
 
 @pytest.mark.parametrize(
-    ("name", "modality", "conversion_type", "colour"),
-    [
-        ("old-ultrasound-pal", "US", "DV", "colour"),
-        ("endoscopy-tower", "ES", "DI", "colour"),
-        ("c-arm", "RF", "DV", "grey"),
-    ],
+    ("name", "driver", "modality", "conversion_type", "becomes"), PROFILES
 )
 def test_a_shipped_profile_fills_in_the_source(
-    tmp_path: Path, name: str, modality: str, conversion_type: str, colour: str
+    tmp_path: Path, name: str, driver: str, modality: str, conversion_type: str, becomes: str
 ) -> None:
-    (source,) = load(with_profile(tmp_path, str(ROOT / f"config/profiles/{name}.toml"))).source
+    (source,) = load(with_profile(tmp_path, str(ROOT / f"config/profiles/{name}.toml"), driver=driver)).source
     told = source.object
-    assert (told.modality, told.conversion_type, told.burned_in_annotation) == (modality, conversion_type, True)
-    assert (source.picture.encoding, source.picture.deinterlace, source.picture.colour) == ("lossless", "field", colour)
+    assert (told.modality, told.conversion_type) == (modality, conversion_type)
+    assert becomes in (told.sop_class, source.clip.output, source.document.output)
 
 
-def test_every_shipped_profile_is_tested() -> None:
-    assert {p.stem for p in (ROOT / "config/profiles").iterdir()} == {"old-ultrasound-pal", "endoscopy-tower", "c-arm"}
+def test_every_shipped_profile_is_tested_and_says_what_it_is_for() -> None:
+    files = sorted((ROOT / "config/profiles").iterdir())
+    assert [p.stem for p in files] == sorted(name for name, *_ in PROFILES)
+    assert all(p.read_text().startswith("# ") and "burned_in_annotation" in p.read_text() for p in files)
 
 
 def test_the_source_s_own_values_win_over_its_profile(tmp_path: Path) -> None:

@@ -61,6 +61,11 @@ def test_rectangles_and_copies_make_one_picture() -> None:
         assert (frame.data == (0x10, 0x20, 0x30)).all()
 
 
+def read_on(source: Source) -> None:
+    for _ in range(5):
+        source.read(0.2)
+
+
 LIES = {
     "beyond the screen": update(raw(20, 0, 16, 16)),
     "a copy from beyond": update(struct.pack(">HHHHiHH", 0, 0, 16, 16, 1, 30, 10)),
@@ -77,8 +82,7 @@ def test_a_lying_server_is_an_error_in_bounded_time(name: str) -> None:
     with server(GREETING + OPEN + LIES[name]) as port, Source(Options(port=port, timeout_s=1.0)) as source:
         source.open()
         with pytest.raises(DriverError) as lied:
-            for _ in range(5):
-                source.read(0.2)
+            read_on(source)
         assert lied.value.cause in DriverError.CAUSES
 
 
