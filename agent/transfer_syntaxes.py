@@ -8,11 +8,22 @@ IMPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2"
 EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
 JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
 RLE_LOSSLESS = "1.2.840.10008.1.2.5"
+JPEG_LS_LOSSLESS = "1.2.840.10008.1.2.4.80"
+JPEG_2000_LOSSLESS = "1.2.840.10008.1.2.4.90"
+HTJ2K_LOSSLESS = "1.2.840.10008.1.2.4.201"
 
 _NATIVE = (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN)
 
-LOSSLESS = frozenset({*_NATIVE, RLE_LOSSLESS})
+LOSSLESS = frozenset({*_NATIVE, RLE_LOSSLESS, JPEG_LS_LOSSLESS, JPEG_2000_LOSSLESS, HTJ2K_LOSSLESS})
 """Into these the build child changes an object: none loses anything."""
+
+BY_NAME: Mapping[str, str] = {
+    "rle": RLE_LOSSLESS,
+    "jpeg-ls": JPEG_LS_LOSSLESS,
+    "jpeg-2000": JPEG_2000_LOSSLESS,
+    "htj2k": HTJ2K_LOSSLESS,
+}
+"""What a destination may prefer for pixels that are stored native."""
 
 _FALLBACKS: Mapping[str, tuple[str, ...]] = {
     JPEG_BASELINE: _NATIVE,

@@ -97,7 +97,7 @@ class Document(Section):
 
     output: Literal["pages", "multi-frame", "pdf"] = setting(
         "pages",
-        "What the sheets become: `pages` one picture each; `multi-frame`: one object of all sheets with page numbers (film); `pdf` one "
+        "What the sheets become: `pages` one picture each; `multi-frame` one object of all, numbered (film); `pdf` one "
         "PDF/A document (paper).",
     )
     title: LongString = setting("", "Document Title (0042,0010) of a PDF; empty: the series description.")
