@@ -39,6 +39,7 @@ def _rle(pixels: Pixels) -> bytes:
     from pydicom.pixels.encoders.base import RLELosslessEncoder
 
     colour, bits = pixels.ndim == 3, pixels.itemsize * 8
+    planes: dict[str, Any] = {"planar_configuration": 0} if colour else {}
     return bytes(
         RLELosslessEncoder.encode(
             pixels,
@@ -50,7 +51,7 @@ def _rle(pixels: Pixels) -> bytes:
             bits_allocated=bits,
             bits_stored=bits,
             number_of_frames=1,
-            **({"planar_configuration": 0} if colour else {}),
+            **planes,
         )
     )
 
