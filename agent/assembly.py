@@ -23,10 +23,10 @@ from agent.clips import Clips
 from agent.clock import Clock
 from agent.commitment import CommitmentReports, CommitmentRequests
 from agent.config.peer import DestinationConfig
-from agent.config.schema import Configuration, Picture, SourceConfig
-from agent.config.source import Clip
+from agent.config.schema import Configuration
+from agent.config.source import SourceConfig
 from agent.delivery import Destination, DestinationRules, Errand
-from agent.devices import Device, Devices, SourceSetup
+from agent.devices import Device, Devices
 from agent.errors import AgentError
 from agent.exam import Examinations, ExamRules
 from agent.host import device_uid, new_uid, page_certificate
@@ -41,6 +41,7 @@ from agent.retention import Retention, RetentionRules
 from agent.retry import RetryPolicy
 from agent.scans import Scans
 from agent.service import BoxFacts, Service
+from agent.source_setup import source_setup
 from agent.spool import Spool, Steps
 from agent.store import Exam, Store
 from agent.store.jobs import COMMIT, N_CREATE, N_SET, STORE
@@ -51,7 +52,6 @@ from agent.triggers import Triggers
 from agent.web.server import Server
 from agent.window import Window
 from agent.worklist import Worklist, WorklistRules
-from drivers.table import find
 
 SOCKET = "control.sock"
 ALLOWED_TURN_S = 60.0
@@ -163,16 +163,8 @@ class House:
         return Devices({source.name: self._device(source) for source in self._c.source})
 
     def _device(self, source: SourceConfig) -> Device:
-        setup = SourceSetup(
-            name=source.name,
-            driver=source.driver,
-            options=dict(source.options),
-            still=_still(source.picture),
-            clip=_clip(source.clip),
-            delivers=find(source.driver).delivers,
-        )
         return Device(
-            setup,
+            source_setup(source),
             self._g.launcher,
             changed=lambda name: self.changes.notice("source", name),
             turned=self._worker(f"source-{source.name}"),
@@ -470,28 +462,3 @@ class House:
             **{f"delivery-{name}": destination.run for name, destination in self.destinations.items()},
             **{f"source-{name}": self.devices.get(name).run for name in self.devices.names()},
         }
-
-
-def _still(picture: Picture) -> dict[str, Any]:
-    """Return the picture settings in the driver host's words; `none` leaves both fields as they are: a weave."""
-    told = picture.model_dump(mode="json")
-    return {
-        "encoding": told["encoding"],
-        "quality": told["jpeg_quality"],
-        "deinterlace": "weave" if told["deinterlace"] == "none" else told["deinterlace"],
-        "colour": told["colour"],
-        "crop": told["crop"],
-        "mask": told["mask"],
-        "accept_frozen": told["accept_still_screen"],
-    }
-
-
-def _clip(clip: Clip) -> dict[str, Any]:
-    """Return the clip settings in the driver host's words; a video has square pixels."""
-    return {
-        "quality": clip.quality,
-        "pre_trigger_s": clip.pre_trigger_s,
-        "longest_s": clip.longest_s,
-        "largest_bytes": clip.largest_mb * 1_000_000,
-        "square_pixels": clip.output != "multi-frame",
-    }

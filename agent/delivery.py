@@ -196,7 +196,7 @@ class Destination:
         """Have an object sent in another syntax, or a step created again, instead of holding the job."""
         if outcome.action is not Action.FALL_BACK:
             return False
-        if job.kind == STORE and outcome.accepted and not job.is_rendition:
+        if job.kind == STORE and outcome.accepted:
             self._store.renditions.choose(job, outcome.accepted[0], outcome, self._stamp())
             return True
         if job.kind == N_SET and job.instance_tries == 0:

@@ -7,55 +7,95 @@ Errors cross the border of a child process as a plain dictionary (`to_wire`, `fr
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Any, ClassVar
+from agent.device_errors import (
+    ClipBusy,
+    ClipFailed,
+    CoverOpen,
+    DeviceAbsent,
+    DeviceError,
+    FrameRefused,
+    NoCable,
+    NoClip,
+    NoFrameInTime,
+    NoSignal,
+    NoSync,
+    OutOfPaper,
+    PageTruncated,
+    PictureNotLive,
+    ScanCancelled,
+    ScannerBusy,
+    ScannerFailed,
+    ScannerForbidden,
+    ScannerJammed,
+    ScannerSlow,
+    UnknownSource,
+    WrongStandard,
+)
+from agent.error import AgentError, Blame, from_wire
 
-
-class Blame(StrEnum):
-    """Who has to act so that the same thing does not happen again."""
-
-    PERSON = "person"
-    DEVICE = "device"
-    BOX = "box"
-    DESTINATION = "destination"
-    INSTANCE = "instance"
-
-
-class AgentError(Exception):
-    """Something went wrong inside the box."""
-
-    code: ClassVar[str] = "B-00"
-    blame: ClassVar[Blame] = Blame.BOX
-    hint: ClassVar[str] = "Call IT and name the code."
-    _by_code: ClassVar[dict[str, type[AgentError]]] = {}
-
-    def __init_subclass__(cls) -> None:
-        other = AgentError._by_code.setdefault(cls.code, cls)
-        if other is not cls and other.__qualname__ != cls.__qualname__ and "code" in cls.__dict__:
-            raise TypeError(f"{cls.__name__} and {other.__name__} share the code {cls.code}")
-
-    def __init__(self, message: str = "", **facts: str | int | float | None) -> None:
-        self.message = message or " ".join((type(self).__doc__ or "").split())
-        self.facts = facts
-        super().__init__(self.message)
-
-    def __str__(self) -> str:
-        return f"{self.message} {self.hint} ({self.code})"
-
-    @classmethod
-    def by_code(cls, code: str) -> type[AgentError]:
-        """Return the class of a code; an unknown one is a plain `AgentError`."""
-        return cls._by_code.get(code, AgentError)
-
-    def to_wire(self) -> dict[str, Any]:
-        """Return the error as JSON-ready values, to cross a process border."""
-        return {"code": self.code, "message": self.message, "facts": self.facts}
-
-
-def from_wire(value: dict[str, Any]) -> AgentError:
-    """Return the error that `to_wire` described; an unknown code becomes a plain `AgentError`."""
-    kind = AgentError.by_code(str(value.get("code")))
-    return kind(str(value.get("message", "")), **dict(value.get("facts") or {}))
+__all__ = [
+    "AgentError",
+    "AnotherExamOpen",
+    "AnotherWriter",
+    "BadRequest",
+    "Blame",
+    "ChildBroken",
+    "ChildDied",
+    "ChildError",
+    "ChildOverMemory",
+    "ChildTimeout",
+    "ClipBusy",
+    "ClipFailed",
+    "ClockNotTrusted",
+    "ConfigurationError",
+    "CoverOpen",
+    "DatabaseDamaged",
+    "DeviceAbsent",
+    "DeviceError",
+    "DiskFull",
+    "ExamClosed",
+    "FrameRefused",
+    "IdentityBlocked",
+    "IdentityError",
+    "IdentityMismatch",
+    "NoCable",
+    "NoClip",
+    "NoFrameInTime",
+    "NoOpenExam",
+    "NoSignal",
+    "NoSync",
+    "NotConfirmed",
+    "NotFound",
+    "NotPermitted",
+    "ObjectCorrupt",
+    "ObjectError",
+    "ObjectInvalid",
+    "OrderChanged",
+    "OutOfDate",
+    "OutOfPaper",
+    "PageTruncated",
+    "PeerError",
+    "PictureNotLive",
+    "QueryNotEncodable",
+    "ScanCancelled",
+    "ScannerBusy",
+    "ScannerFailed",
+    "ScannerForbidden",
+    "ScannerJammed",
+    "ScannerSlow",
+    "SchemaTooNew",
+    "SnapshotMismatch",
+    "SpoolDamaged",
+    "StillThisPatient",
+    "StorageError",
+    "UnknownSource",
+    "WorklistBusy",
+    "WorklistRefused",
+    "WorklistUnreachable",
+    "WrongStandard",
+    "WrongState",
+    "from_wire",
+]
 
 
 # --- configuration -----------------------------------------------------------------------------------------
@@ -114,167 +154,6 @@ class ChildOverMemory(ChildError):
     """A part of the box used more memory than it may and was stopped."""
 
     code = "B-14"
-
-
-class DeviceError(AgentError):
-    """The capture device does not work."""
-
-    code = "V-01"
-    blame = Blame.DEVICE
-    hint = "Check the cable and the device."
-
-
-class DeviceAbsent(DeviceError):
-    """The capture device is not there."""
-
-    code = "V-02"
-    hint = "Check that the grabber is plugged in."
-
-
-class NoSignal(DeviceError):
-    """There is no video signal. Nothing can be captured."""
-
-    code = "V-03"
-    hint = "Check the cable and that the device is switched on."
-
-
-class PictureNotLive(DeviceError):
-    """The picture is not moving or is a test picture. Nothing was captured."""
-
-    code = "V-04"
-    hint = "Check the device's own screen."
-
-
-class FrameRefused(DeviceError):
-    """The device delivered a broken picture. Nothing was captured."""
-
-    code = "V-05"
-    hint = "Press again; if it happens often, check the cable and the device's settings."
-
-
-class NoFrameInTime(DeviceError):
-    """The device delivered no new picture after the press. Nothing was captured."""
-
-    code = "V-06"
-    hint = "Press again."
-
-
-class NoCable(NoSignal):
-    """There is no cable at the input, or the device at its other end is off. Nothing can be captured."""
-
-    code = "V-08"
-    hint = "Check the cable at both ends and that the device is switched on."
-
-
-class NoSync(NoSignal):
-    """The video signal cannot be locked. Nothing can be captured."""
-
-    code = "V-09"
-    hint = "Check the cable and the device's output format; the source's profile says what is expected."
-
-
-class WrongStandard(NoSignal):
-    """The video standard is not the one that is set. Nothing can be captured."""
-
-    code = "V-10"
-    hint = "Set the standard in the source's options: PAL, NTSC or SECAM."
-
-
-class ClipFailed(DeviceError):
-    """The clip could not be written. What was recorded until then is kept."""
-
-    code = "V-11"
-    blame = Blame.BOX
-    hint = "Look at the free space; call IT if it happens again."
-
-
-class ClipBusy(DeviceError):
-    """A clip is being recorded already."""
-
-    code = "V-12"
-    blame = Blame.PERSON
-    hint = "End it first."
-
-
-class NoClip(DeviceError):
-    """No clip is being recorded."""
-
-    code = "V-13"
-    blame = Blame.PERSON
-    hint = "Start one first."
-
-
-class ScannerJammed(DeviceError):
-    """Paper is jammed. The pages scanned before are kept."""
-
-    code = "V-20"
-    hint = "Clear the paper and scan the remaining sheets again."
-
-
-class CoverOpen(DeviceError):
-    """The scanner's cover is open."""
-
-    code = "V-21"
-    hint = "Close it and scan again."
-
-
-class OutOfPaper(DeviceError):
-    """There is no sheet in the feeder."""
-
-    code = "V-22"
-    hint = "Put sheets in and scan again."
-
-
-class ScanCancelled(DeviceError):
-    """The scan was cancelled. The pages scanned before are kept."""
-
-    code = "V-23"
-    blame = Blame.PERSON
-    hint = "Scan again when ready."
-
-
-class ScannerBusy(DeviceError):
-    """The scanner is busy."""
-
-    code = "V-24"
-    hint = "Wait until it is free and scan again."
-
-
-class ScannerForbidden(DeviceError):
-    """The box may not use this scanner."""
-
-    code = "V-25"
-    blame = Blame.BOX
-    hint = "Call IT."
-
-
-class ScannerFailed(DeviceError):
-    """The scanner stopped with an error. The pages scanned before are kept."""
-
-    code = "V-26"
-    hint = "Check its cable and scan again."
-
-
-class PageTruncated(DeviceError):
-    """A page did not arrive whole and was not kept."""
-
-    code = "V-27"
-    hint = "Scan it again."
-
-
-class ScannerSlow(DeviceError):
-    """The scanner did not deliver the page in time. The pages scanned before are kept."""
-
-    code = "V-28"
-    hint = "Check it and scan again."
-
-
-class UnknownSource(DeviceError):
-    """There is no source of that name."""
-
-    code = "V-07"
-    blame = Blame.PERSON
-    hint = "`modality-agent status` lists the sources."
 
 
 # --- exam and patient --------------------------------------------------------------------------------------

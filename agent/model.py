@@ -342,6 +342,8 @@ class Route:
     required: bool = True
     commits: bool = False
     standby: Route | None = None
+    prefers: str = ""
+    """Transfer syntax that native pixels are sent in where it takes it; empty: as built."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,7 +77,7 @@ class Storing:
             transfer_syntax_uid=job.transfer_syntax_uid,
             size=job.size,
             sha256=job.sha256,
-            fallbacks=() if job.is_rendition else transfer_syntaxes.fallbacks(job.transfer_syntax_uid),
+            fallbacks=transfer_syntaxes.fallbacks(job.transfer_syntax_uid) if _may_change(job) else (),
         )
 
     def _unanswered(self, failure: Exception, *, first: bool) -> Outcome:
@@ -86,3 +86,8 @@ class Storing:
         if not first:
             return outcome
         return replace(outcome, action=Action.RETRY_INSTANCE, tries=self._poison_aborts)
+
+
+def _may_change(job: Job) -> bool:
+    """A rendition that the archive preferred may be refused after all; one that was made because of a refusal not."""
+    return not job.is_rendition or job.transfer_syntax_uid in transfer_syntaxes.BY_NAME.values()

@@ -150,6 +150,10 @@ class DestinationConfig(PeerConfig):
     commitment_wait_s: Seconds = setting(
         3600.0, "How long its report is awaited before it is asked again; a tape archive needs a day.", unit="s"
     )
+    prefer: Literal["as-built", "rle", "jpeg-ls", "jpeg-2000", "htj2k"] = setting(
+        "as-built",
+        "Lossless compression that pixels stored native are sent in; where the archive refuses it, as they are stored.",
+    )
     commitment_linger_s: float = setting(
         2.0,
         "Without a `[listener]`: how long the association stays open for a report over the same association.",

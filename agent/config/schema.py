@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
+from agent import transfer_syntaxes
 from agent.config.cross import between_tables
 from agent.config.peer import (
     DestinationConfig,
@@ -271,7 +272,9 @@ class Configuration(Section):
         """Return where objects are queued for: every destination that does not only stand in for another."""
         standby = {d.standby_of: Route(d.name, d.required, d.commitment) for d in self.destination if d.standby_of}
         return tuple(
-            Route(d.name, d.required, d.commitment, standby.get(d.name)) for d in self.destination if not d.standby_of
+            Route(d.name, d.required, d.commitment, standby.get(d.name), transfer_syntaxes.BY_NAME.get(d.prefer, ""))
+            for d in self.destination
+            if not d.standby_of
         )
 
     def route(self, name: str) -> Route | None:

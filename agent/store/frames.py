@@ -12,6 +12,7 @@ from agent.plain import from_plain, to_plain
 from agent.store import steps, tray
 from agent.store.database import Connection, Database, Row
 from agent.store.desk import route
+from agent.store.renditions import preferred
 from agent.store.steps import NewStep
 from agent.store.transition import Stamp, move, note
 
@@ -230,11 +231,14 @@ def _queue(connection: Connection, frame_id: str, routes: tuple[Route, ...], sta
     for planned in routes:
         name = route(connection, planned, study)
         commits = planned.commits if name == planned.destination else bool(planned.standby and planned.standby.commits)
+        syntax = preferred(connection, frame_id, planned, stamp) if name == planned.destination else ""
+        state, waits_for = ("waiting", "rendition") if syntax else ("pending", "")
         connection.execute(
-            "INSERT INTO job (kind, destination, exam_id, subject, frame_id, state, not_before, required, commits,"
-            " created_at) VALUES ('store', ?, ?, ?, ?, 'pending', ?, ?, ?, ?)",
-            (name, exam_id, frame_id, frame_id, stamp.unix, int(planned.required), int(commits), stamp.at),
-        )
+            "INSERT INTO job (kind, destination, exam_id, subject, frame_id, state, waits_for, syntax, not_before,"
+            " required, commits, created_at) VALUES ('store', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (name, exam_id, frame_id, frame_id, state, waits_for, syntax, stamp.unix, int(planned.required),
+             int(commits), stamp.at),
+        )  # fmt: skip
     steps.let_go(connection, exam_id, stamp)
 
 

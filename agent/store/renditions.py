@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from agent.model import BuiltObject
+import json
+
+from agent.model import BuiltObject, Route
 from agent.outcome import Outcome
+from agent.sop_classes import SOP_CLASSES
 from agent.store.database import Connection, Database
 from agent.store.jobs import Job, make_ready, record_attempt, wait_for
 from agent.store.transition import Stamp, move
+from agent.transfer_syntaxes import NATIVE
 
 _KNOWN_S = 24 * 3600.0
 """What a destination accepts is believed for a day (dicom.md 2.2)."""
@@ -27,13 +31,14 @@ class Renditions:
         def work(connection: Connection) -> None:
             record_attempt(connection, job.job_id, outcome, stamp)
             _remember(connection, job, transfer_syntax_uid, stamp)
+            as_built = _built_in(connection, job.frame_id) == transfer_syntax_uid
             connection.execute(
                 "UPDATE job SET syntax = ?, retried = 1, not_before = ?, code = ?, words = ?, run_id = ''"
                 " WHERE job_id = ?",
-                (transfer_syntax_uid, stamp.unix, outcome.code, outcome.words, job.job_id),
+                ("" if as_built else transfer_syntax_uid, stamp.unix, outcome.code, outcome.words, job.job_id),
             )
             wait_for(connection, job.job_id, "rendition", stamp)
-            if _exists(connection, job.frame_id, transfer_syntax_uid):
+            if as_built or _exists(connection, job.frame_id, transfer_syntax_uid):
                 make_ready(connection, [job.job_id], stamp)
 
         self._database.write(work)
@@ -79,10 +84,30 @@ class Renditions:
 
 def _remember(connection: Connection, job: Job, transfer_syntax_uid: str, stamp: Stamp) -> None:
     connection.execute(
-        "INSERT OR REPLACE INTO accepted_syntax SELECT ?, sop_class_uid, transfer_syntax_uid, ?, ? FROM sop_instance"
-        " WHERE frame_id = ?",
-        (job.destination, transfer_syntax_uid, stamp.unix + _KNOWN_S, job.frame_id),
+        "INSERT OR REPLACE INTO accepted_syntax SELECT ?, sop_class_uid, ?, ?, ? FROM sop_instance WHERE frame_id = ?",
+        (job.destination, job.transfer_syntax_uid, transfer_syntax_uid, stamp.unix + _KNOWN_S, job.frame_id),
     )
+
+
+def _built_in(connection: Connection, frame_id: str) -> str:
+    query = "SELECT transfer_syntax_uid FROM sop_instance WHERE frame_id = ?"
+    return str(connection.execute(query, (frame_id,)).fetchone()[0])
+
+
+def preferred(connection: Connection, frame_id: str, planned: Route, stamp: Stamp) -> str:
+    """Return the syntax that a new object is to be changed into for `planned`; empty: it is sent as built.
+
+    Only native pixels of several bits are worth it, and not where the destination refused that syntax today.
+    """
+    if not planned.prefers or _built_in(connection, frame_id) not in NATIVE:
+        return ""
+    record = json.loads(connection.execute("SELECT record FROM frame WHERE frame_id = ?", (frame_id,)).fetchone()[0])
+    document = record.get("sop_class_uid") == SOP_CLASSES["encapsulated-pdf"]
+    refused = connection.execute(
+        "SELECT 1 FROM accepted_syntax WHERE destination = ? AND stored_uid = ? AND until > ?",
+        (planned.destination, planned.prefers, stamp.unix),
+    ).fetchone()
+    return "" if document or record["bits_allocated"] == 1 or refused else planned.prefers
 
 
 def _exists(connection: Connection, frame_id: str, transfer_syntax_uid: str) -> bool:

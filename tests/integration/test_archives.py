@@ -81,6 +81,36 @@ def test_a_narrow_archive_gets_what_it_takes(tmp_path: Path, flags: Any, encodin
 
 
 @pytest.mark.peers
+@pytest.mark.parametrize(
+    ("flags", "prefer", "arrives"),
+    [
+        (("+xa",), "jpeg-ls", "1.2.840.10008.1.2.4.80"),
+        (("+xa",), "jpeg-2000", "1.2.840.10008.1.2.4.90"),
+        (("+xa",), "rle", "1.2.840.10008.1.2.5"),
+        ((), "jpeg-ls", EXPLICIT),
+        (("+xa",), "htj2k", EXPLICIT),
+    ],
+)
+def test_an_archive_s_preference_is_followed_where_it_is_taken(
+    tmp_path: Path, flags: Any, prefer: str, arrives: str
+) -> None:
+    """Debian's storescp knows no HTJ2K: what is preferred there is refused, and sent as it is stored."""
+    p = pki.make(tmp_path / "pki")
+    with (
+        storescp(tmp_path / "scp", p, *flags) as port,
+        box_in(tmp_path / "box", toml(p, destination("narrow", "STORESCP", port, f'prefer = "{prefer}"'))) as box,
+    ):
+        uids = box.emergency(2)
+        wait_for("sent", lambda: states(box) == ["sent"] * 2, 60)
+        more = box.emergency(1)
+        wait_for("sent", lambda: states(box) == ["sent"] * 3, 60)
+    received = [dcmread(f) for f in (tmp_path / "scp" / "received").iterdir()]
+    assert sorted(ds.SOPInstanceUID for ds in received) == sorted(uids + more)
+    assert {str(ds.file_meta.TransferSyntaxUID) for ds in received} == {arrives}
+    assert {ds.LossyImageCompression for ds in received} == {"00"}
+
+
+@pytest.mark.peers
 def test_orthanc_takes_responsibility_over_a_new_association(tmp_path: Path) -> None:
     p = pki.make(tmp_path / "pki")
     with orthanc(tmp_path / "orthanc", p, "AGENT") as pacs:
