@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from tests.bench import capture, forwarding, queue, report, service
+from tests.bench import capture, forwarding, idle, pictures, queue, report, service
 
 FAMILIES: Mapping[str, Callable[[Path, int], Iterator[report.Row]]] = {
     "F1": forwarding.f1,
@@ -15,8 +15,12 @@ FAMILIES: Mapping[str, Callable[[Path, int], Iterator[report.Row]]] = {
     "F3": forwarding.f3,
     "F4": forwarding.f4,
     "F7": capture.f7,
+    "F8": pictures.f8,
+    "F9": idle.f9,
     "F10": queue.f10,
     "F11": service.f11,
+    "F11-clip": pictures.f11_clip,
+    "F12": pictures.f12,
     "F13": service.f13,
 }
 """F5 is measured with F4, F6 by `make soak`."""

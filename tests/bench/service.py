@@ -81,7 +81,7 @@ def f11(folder: Path, _count: int) -> Iterator[Row]:
         watch.peaks["core"] = box.get("/process")["peak_kb"] / 1024
         watch.stopping.set()
     for name, most in LIMITS.items():
-        what = "build child, 40 stills (no clips yet)" if name == "build child" else name
+        what = "build child, 40 stills (clips: F11-clip)" if name == "build child" else name
         yield limit(f"F11-{name.split()[0]}", f"peak memory after a whole exam, MB: {what}", [watch.peaks[name]], most)
     p95 = statistics.quantiles(times, n=20)[-1]
     median = statistics.median(times)

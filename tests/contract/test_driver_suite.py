@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
+import os
+import subprocess
+import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -11,10 +17,12 @@ import pytest
 from pydicom.data import get_testdata_file
 from pydicom.examples import get_path
 
-from drivers import disabled, opencv, simulator
+from drivers import disabled, opencv, rfb, simulator
 from drivers.contract import DriverError
-from drivers.table import find
+from drivers.options import build
+from drivers.table import DRIVERS, find, load_class, load_options
 from drivers.testing import SourceContract, first
+from tests.peers.vnc import screen
 from tests.unit.drivers.hosting import HostedSource
 
 
@@ -298,3 +306,86 @@ def test_a_jpeg_that_cannot_be_decoded_is_a_broken_picture(bad: HostedSource) ->
 
 def test_our_own_drivers_come_first() -> None:
     assert find("simulator").module == "drivers.simulator"
+
+
+# --- what holds for every driver that ships -------------------------------------------------------------------
+
+METHODS = {
+    "frames": ("open", "read", "close"),
+    "pages": ("look", "scan"),
+    "items": ("open", "waiting", "read", "forget"),
+}
+
+
+@pytest.mark.parametrize("name", DRIVERS)
+def test_every_driver_declares_its_options_and_is_what_its_row_says(name: str) -> None:
+    row, options, kind = DRIVERS[name], load_options(name), load_class(name)
+    for field in dataclasses.fields(options):
+        assert field.metadata["sentence"].endswith("."), field.name
+        assert "unit" in field.metadata, field.name
+    declared = dataclasses.asdict(options())
+    assert build(options, json.loads(json.dumps(declared))) == options()
+    made = kind(options())
+    wanted = ("open", "read", "close") if row.kind == "trigger" else METHODS[row.delivers]
+    assert all(callable(getattr(made, method)) for method in wanted)
+    assert row.summary.endswith(".")
+
+
+@pytest.mark.parametrize("name", DRIVERS)
+def test_no_driver_s_options_need_a_library(name: str) -> None:
+    heavy = ("numpy", "cv2", "serial", "pydicom", "simplejpeg", "gpiod", "cryptography")
+    code = (
+        f"import sys; from drivers import table; table.load_options({name!r}); table.load_class({name!r}); "
+        f"print([m for m in {heavy} if m in sys.modules])"
+    )
+    root = Path(__file__).parents[2]
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=root, timeout=60, check=True, text=True)
+    assert ran.stdout.strip() == "[]"
+
+
+ABSENT = {
+    "v4l2": {"device": "/dev/modality-agent-none"},
+    "opencv": {"device": "/dev/modality-agent-none"},
+    "rfb": {"port": 1, "timeout_s": 1.0},
+    "folder": {"path": "/nonexistent/inbox"},
+    "serial_line": {"port": "/dev/modality-agent-none"},
+    "serial_text": {"port": "/dev/modality-agent-none"},
+    "evdev": {"device": "/dev/input/modality-agent-none"},
+}
+
+
+@pytest.mark.parametrize("name", ABSENT)
+def test_a_device_that_is_not_there_is_told_with_advice(name: str) -> None:
+    made = load_class(name)(load_options(name)(**ABSENT[name]))
+    with pytest.raises(DriverError) as refused:
+        made.open()
+    assert refused.value.cause == "absent"
+    assert refused.value.advice
+
+
+class TestScreen(SourceContract):
+    driver = "rfb"
+
+    @pytest.fixture(autouse=True)
+    def _server(self, tmp_path: Path) -> Iterator[None]:
+        with screen(tmp_path) as (port, _):
+            self.port = port
+            yield
+
+    def make(self, tmp_path: Path) -> rfb.Source:
+        return rfb.Source(rfb.Options(port=self.port, frames_per_s=20.0))
+
+
+def test_the_template_of_the_guide_passes_the_suite(tmp_path: Path) -> None:
+    """As its reader would: in a folder of its own, found by its entry point."""
+    template = Path(__file__).parents[2] / "docs/driver-template"
+    info = tmp_path / "modality_agent_example_driver-0.1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: modality-agent-example-driver\nVersion: 0.1.0\n")
+    (info / "entry_points.txt").write_text("[modality_agent.drivers]\nexample = example_driver\n")
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(template / "tests")]
+    told = os.pathsep.join([str(template), str(tmp_path), str(Path(__file__).parents[2])])
+    ran = subprocess.run(
+        words, capture_output=True, text=True, check=False, timeout=120, env={**os.environ, "PYTHONPATH": told}
+    )
+    assert ran.returncode == 0, ran.stdout[-3000:]
