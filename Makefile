@@ -33,7 +33,7 @@ soak: prepare-test ## store STORES objects with both cores busy and count the an
 kill-test: prepare-test ## kill the service KILLS times at random instants and account for every capture
 	@$(PY) -m tests.system.kill_test --kills $(KILLS)
 
-vivid-test: prepare-test ## our V4L2 layer against the kernel's vivid driver in a guest (RECORD=1 keeps what was said)
+vivid-test: prepare-test ## grabbers and triggers on a real kernel in a guest (RECORD=1 keeps what was said)
 	@image/prepare.sh run.txt test.txt vivid.txt
 	@$(PY) -m tests.vivid
 

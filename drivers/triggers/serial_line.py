@@ -141,4 +141,6 @@ def cause(error: Exception) -> str:
     }
     if number is None and "lock" in str(error).lower():
         return "busy"
+    if number is None and "returned no data" in str(error):
+        return "absent"  # how pyserial says that an adapter was pulled out; seen on the kernel's ftdi_sio
     return causes.get(number or 0, "busy" if number == 11 else "broken")

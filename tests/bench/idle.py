@@ -40,8 +40,8 @@ DRIVER = textwrap.dedent(
             self._fd = os.open(self._path, os.O_RDONLY)
             self._poll = select.poll()
             self._poll.register(self._fd, select.POLLIN)
-            self._geometry = c.Geometry(rows={HEIGHT}, columns={WIDTH}, pixel_format=c.PixelFormat.YUYV, interlaced=True,
-                                        image_format="PAL")
+            self._geometry = c.Geometry(rows={HEIGHT}, columns={WIDTH}, pixel_format=c.PixelFormat.YUYV,
+                                        interlaced=True, image_format="PAL")
             return self._geometry
         def read(self, timeout_s):
             if not self._poll.poll(round(timeout_s * 1000)):

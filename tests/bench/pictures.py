@@ -18,7 +18,7 @@ from agent.launcher import ExecLauncher
 from agent.objects import codec
 from agent.plain import to_plain
 from agent.sop_classes import SOP_CLASSES
-from agent.transfer_syntaxes import HTJ2K_LOSSLESS, JPEG_2000_LOSSLESS
+from agent.transfer_syntaxes import HTJ2K_LOSSLESS, JPEG_2000_LOSSLESS, JPEG_BASELINE
 from drivers.contract import Frame, Geometry, PixelFormat, Signal
 from drivers.jpeg import STANDARD_TABLES, bare
 from drivers.picture.convert import to_native
@@ -100,8 +100,8 @@ def f11_clip(folder: Path, _count: int) -> Iterator[Row]:
         for _ in range(frames):
             file.write(jpeg)
             whole.update(jpeg)
-    clip = Picture(b"", {"rows": 576, "columns": 720, "photometric_interpretation": "YBR_FULL_422",
-                         "transfer_syntax_uid": "1.2.840.10008.1.2.4.50", "lossy": (("ISO_10918_1", 15.0),)})  # fmt: skip
+    told = {"rows": 576, "columns": 720, "photometric_interpretation": "YBR_FULL_422"}
+    clip = Picture(b"", told | {"transfer_syntax_uid": JPEG_BASELINE, "lossy": (("ISO_10918_1", 15.0),)})
     record = a_record(
         clip, SNAPSHOTS["scheduled"], sop_class_uid=SOP_CLASSES["multi-frame-true-colour"], number_of_frames=frames,
         frame_sizes=(len(jpeg),) * frames, frame_time_ms=40.0, payload_file="clip",

@@ -1,4 +1,4 @@
-"""`make vivid-test`: our V4L2 layer against the kernel's vivid driver, in a guest under QEMU.
+"""`make vivid-test`: grabbers and triggers on a real kernel, in a guest under QEMU.
 
 Debian's kernel package is unpacked, not installed; the guest lives in memory and has neither disk nor network.
 Software emulation: function only, no frame rate is asserted. With RECORD=1 what was said to the kernel is kept as
@@ -18,6 +18,7 @@ from typing import Any
 
 from tests.peers.recorded import load, save
 from tests.vivid.initramfs import INIT, Archive, modules_in_order, python_files
+from tests.vivid.inputs import EXPECTED_INPUTS, INPUTS
 from tests.vivid.scenes import EXPECTED, SCENES, known_picture
 
 ROOT = Path(__file__).parents[2]
@@ -25,8 +26,9 @@ RECORDING = ROOT / "tests/data/vivid.jsonl.gz"
 MODULES = {
     "vivid": "n_devs=1 node_types=0x101 num_inputs=2 input_types=0xe num_outputs=1 output_types=0x0 "
     "ccs_cap_mode=0 ccs_out_mode=0",
+    **dict.fromkeys(("uinput", "evdev", "vhci_hcd", "ftdi_sio"), ""),
 }
-GUEST_MODULES = ["tests.vivid.guest", "numpy"]
+GUEST_MODULES = ["tests.vivid.guest", "numpy", "serial", "serial.serialposix"]
 LIMIT_S = 1500
 
 
@@ -87,6 +89,8 @@ def run(folder: Path, scenes: str) -> list[Any]:
     text = said.read_text()
     if not text.rstrip().endswith("null"):
         raise SystemExit(f"the guest did not finish:\n{console.read_text(errors='replace')[-6000:]}")
+    if os.environ.get("CONSOLE"):
+        print(console.read_text(errors="replace"))
     return [json.loads(line) for line in text.splitlines()][:-1]
 
 
@@ -95,7 +99,7 @@ def judge(played: dict[str, Any]) -> list[str]:
     wrong = []
     for name, scene in played.items():
         came = json.dumps(scene["came"], sort_keys=True)
-        wanted = json.dumps(EXPECTED.get(name, scene["came"]), sort_keys=True)
+        wanted = json.dumps((EXPECTED | EXPECTED_INPUTS).get(name, scene["came"]), sort_keys=True)
         good = not scene["failed"] and came == wanted
         print(f"{'holds' if good else 'FAILS'}  {name}  {len(scene['words'])} words")
         if not good:
@@ -110,7 +114,7 @@ def main() -> int:
     played = dict(lines)
     wrong = judge(played)
     print("\n".join(wrong))
-    missing = (set(SCENES) if not scenes else set(scenes.split())) - set(played)
+    missing = set(scenes.split() or [*SCENES, *INPUTS]) - set(played)
     if wrong or missing:
         print("not played:", *sorted(missing))
         return 1

@@ -17,6 +17,7 @@ from drivers.kernel import LinuxKernel
 from drivers.v4l2 import Options, Source, abi
 from drivers.v4l2.video import Video
 from tests.peers.recorded import Recorder
+from tests.vivid.inputs import INPUTS
 from tests.vivid.scenes import SCENES
 
 BUS = Path("/sys/bus/platform/drivers/vivid")
@@ -137,7 +138,7 @@ def play(name: str) -> dict[str, Any]:
     """Play one scene and return what came of it with the words that were said."""
     stage = Guest()
     try:
-        came: Any = SCENES[name](stage)
+        came: Any = INPUTS[name]() if name in INPUTS else SCENES[name](stage)
         failed = ""
     except Exception:
         came, failed = None, traceback.format_exc()
@@ -147,7 +148,7 @@ def play(name: str) -> dict[str, Any]:
 
 def main() -> None:
     with Path("/dev/ttyS1").open("w") as out:
-        wanted = os.environ.get("SCENES", "").split() or list(SCENES)
+        wanted = os.environ.get("SCENES", "").split() or [*INPUTS, *SCENES]
         print(json.dumps({"kernel": platform.release(), "version": platform.version()}), file=out, flush=True)
         for name in wanted:
             line = json.dumps([name, play(name)])

@@ -26,7 +26,7 @@ PYTHONPATH={path} SCENES="{scenes}" {python} -P -m {module}
 _LIST_FILES = """
 import sys, importlib
 for name in sys.argv[1].split(','): importlib.import_module(name)
-import runpy, importlib.util, encodings.idna, encodings.ascii, encodings.latin_1, encodings.utf_8, traceback, zlib, mmap
+import runpy, importlib.util, encodings.idna, encodings.utf_16_le, encodings.ascii, encodings.latin_1, encodings.utf_8, traceback, zlib, mmap
 files = {m.__file__ for m in list(sys.modules.values()) if getattr(m, '__file__', None)}
 files |= {l.split()[-1] for l in open('/proc/self/maps') if '/' in l}
 files |= {f.replace('.py', '.py') for f in files}
@@ -95,7 +95,9 @@ def modules_in_order(folder: Path, wanted: dict[str, str]) -> list[tuple[Path, s
     by_name = {Path(path).name.partition(".ko")[0].replace("-", "_"): path for path in needs}
     order: dict[str, str] = {}
     for name, options in wanted.items():
-        path = by_name[name.replace("-", "_")]
+        path = by_name.get(name.replace("-", "_"), "")
+        if not path:
+            continue  # built into the kernel
         for needed in reversed(needs[path]):
             order.setdefault(needed, "")
         order[path] = options
