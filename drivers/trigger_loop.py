@@ -55,7 +55,8 @@ class TriggerLoop:
             self._ready, self._tries = True, 0
         press = self._trigger.read(READ_TIMEOUT_S)
         if press is not None:
-            event = {"event": "press", "press_id": press.press_id, "action": press.action, "text": press.text}
+            event = {"event": "press", "press_id": press.press_id, "action": press.action}
+            event |= {"text": press.text} if press.text else {}
             self._channel.send({**event, "pressed_ns": press.pressed_ns})
         held = bool(getattr(self._trigger, "stuck", False))
         self._tell(HELD if held else {"event": "device", "state": "ready", "cause": "", "advice": ""})

@@ -79,7 +79,7 @@ NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
 def test_build_and_verify(child, tmp_path):
     written = put(tmp_path, scheduled(), PICTURES["jpeg colour"])
-    built, _ = child.ask("build", [(written.frame, os.O_RDONLY), (written.object, NEW)], **to_plain(FACTS))
+    built, _ = child.ask("build", [(written.frame, os.O_RDONLY), (written.object, NEW)], series=to_plain(FACTS))
     verified, _ = child.ask("verify", [(written.frame, os.O_RDONLY), (written.object, os.O_RDONLY)])
     content = written.object.read_bytes()
     assert built["done"] == {"sha256": hashlib.sha256(content).hexdigest()}
@@ -99,7 +99,7 @@ def test_errors_cross_with_code_and_without_patient(child, tmp_path):
     patient = dataclasses.replace(UNSCHEDULED.patient, patient_name="Таємн?ця")
     written = put(tmp_path, dataclasses.replace(UNSCHEDULED, patient=patient), PICTURES["colour"])
     files = [(written.frame, os.O_RDONLY), (written.object, NEW)]
-    answer, _ = child.ask("build", files, **to_plain(FACTS))
+    answer, _ = child.ask("build", files, series=to_plain(FACTS))
     error = from_wire(answer["failed"])
     assert error.code == "O-02"
     assert error.facts["keyword"] == "PatientName"
@@ -110,9 +110,9 @@ def test_errors_cross_with_code_and_without_patient(child, tmp_path):
     ("do", "files", "values", "code"),
     [
         ("build", ["frame", "object"], {}, "S-08"),
-        ("build", ["frame"], to_plain(FACTS), "S-08"),
-        ("build", ["frame", "object"], {**to_plain(FACTS), "series_number": "1"}, "S-08"),
-        ("build", ["object", "object"], to_plain(FACTS), "D-04"),
+        ("build", ["frame"], {"series": to_plain(FACTS)}, "S-08"),
+        ("build", ["frame", "object"], {"series": {**to_plain(FACTS), "series_number": "1"}}, "S-08"),
+        ("build", ["object", "object"], {"series": to_plain(FACTS)}, "D-04"),
         ("verify", [], {}, "S-08"),
         ("verify", ["frame", "object"], {}, "O-04"),
         ("thumbnail", ["object"], {"max_width": 9}, "D-04"),
@@ -133,7 +133,7 @@ def test_refused(child, tmp_path, do, files, values, code):
 def test_a_full_disk_is_told(child, tmp_path):
     written = put(tmp_path, UNSCHEDULED, PICTURES["colour"])
     files = [(written.frame, os.O_RDONLY), (Path("/dev/full"), os.O_WRONLY)]
-    answer, _ = child.ask("build", files, **to_plain(FACTS))
+    answer, _ = child.ask("build", files, series=to_plain(FACTS))
     assert answer["failed"]["code"] == "D-10"
     assert answer["failed"]["facts"] == {"errno": 28}
 
@@ -184,7 +184,7 @@ def test_a_still_of_six_megabytes_needs_little_memory(child, tmp_path):
     written = put(tmp_path, UNSCHEDULED, native(1080, 1920, 3))
     assert len(written.payload) > 6_000_000
     before = child.peak_kb()
-    child.ask("build", [(written.frame, os.O_RDONLY), (written.object, NEW)], **to_plain(FACTS))
+    child.ask("build", [(written.frame, os.O_RDONLY), (written.object, NEW)], series=to_plain(FACTS))
     answer, _ = child.ask("verify", [(written.frame, os.O_RDONLY), (written.object, os.O_RDONLY)])
     assert answer["done"]["built"]["size"] > 6_000_000
     print(f"peak resident: {before} kB before, {child.peak_kb()} kB after")
