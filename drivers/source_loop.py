@@ -71,13 +71,14 @@ class SourceLoop:
 
     def _see(self, frame: Frame) -> None:
         try:
-            verdict = self._judge.see(frame)
+            closely = self._stills.waiting > 0
+            verdict = self._judge.see(frame, closely=closely)
         except ValueError:  # a JPEG whose headers are right and whose picture cannot be decoded
             self._device.refused += 1
             self._stills.broken()
             return
         self._frame_at = monotonic()
-        self._stills.see(frame, verdict, self._judge.believed)
+        self._stills.see(frame, verdict, self._judge.believed, closely=closely)
         self._clips.see(frame, verdict)
         self._tell_signal()
         if self._preview.due(frame, self._channel.fileno()):

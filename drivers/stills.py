@@ -60,7 +60,7 @@ class Stills:
     def __init__(self, options: StillOptions, *, answer: Answer, fail: Fail) -> None:
         self._options, self._answer, self._fail = options, answer, fail
         self._waiting: list[_Waiting] = []
-        self._ring: deque[tuple[Frame, Signal]] = deque(maxlen=RING)
+        self._ring: deque[tuple[Frame, Signal, bool]] = deque(maxlen=RING)
         self._flushed_ns = 0
         self._believed = Signal.UNKNOWN
         self._expected = (options.rows, options.columns) if options.rows and options.columns else None
@@ -79,15 +79,16 @@ class Stills:
             id=request_id, not_before_ns=max(not_before_ns, self._flushed_ns), deadline_ns=until_ns
         )
         self._waiting.append(press)
-        for frame, verdict in self._ring:
-            self._try(press, frame, verdict)
+        for frame, verdict, closely in self._ring:
+            if closely:  # the verdict on any other is partly that on a frame before it: the next one is looked at
+                self._try(press, frame, verdict)
 
-    def see(self, frame: Frame, verdict: Signal, believed: Signal) -> None:
-        """Offer a new frame: `verdict` is on this frame alone, `believed` is what has lasted."""
+    def see(self, frame: Frame, verdict: Signal, believed: Signal, *, closely: bool = True) -> None:
+        """Offer a new frame: `verdict` is on this frame (alone, if `closely`), `believed` is what has lasted."""
         self._believed = believed
         if frame.captured_ns < self._flushed_ns:
             return
-        self._ring.append((frame, verdict))
+        self._ring.append((frame, verdict, closely))
         for press in list(self._waiting):
             self._try(press, frame, verdict)
 

@@ -38,7 +38,8 @@ EMPTY = ((0, 0, 0, 28, 0.995), (0, 0, 160, 110, 0.90), (0, 135, 0, 40, 0.97))
 BAR_ORDER = (7, 6, 3, 2, 5, 4, 1)
 """White, yellow, cyan, green, magenta, red, blue as bits RGB; the black one is often cut off."""
 
-_JPEG_EVERY = 12
+_JPEG_EVERY, _RAW_EVERY = 12, 6
+"""While nobody waits for a still, the content of every so many frames is looked at; a freeze is seen in each."""
 
 
 class Judge:
@@ -54,9 +55,12 @@ class Judge:
         self._content = Signal.PRESENT
         self._seen = 0
 
-    def see(self, frame: Frame) -> Signal:
-        """Take the next complete frame into account and return the verdict on this frame alone."""
-        verdict = self._look(frame)
+    def see(self, frame: Frame, *, closely: bool = True) -> Signal:
+        """Take the next complete frame into account and return the verdict on this frame.
+
+        Without `closely` its content may be taken to be that of one of the frames just before it.
+        """
+        verdict = self._look(frame, closely=closely)
         self._previous = frame.data
         if verdict is not self._verdict:
             self._verdict, self._since_ns = verdict, frame.captured_ns
@@ -64,12 +68,12 @@ class Judge:
             self.believed = verdict
         return verdict
 
-    def _look(self, frame: Frame) -> Signal:
+    def _look(self, frame: Frame, *, closely: bool) -> Signal:
         if frame.signal not in (Signal.PRESENT, Signal.UNKNOWN):
             return frame.signal
         self._seen += 1
-        due = frame.geometry.pixel_format is not PixelFormat.MJPEG or self._seen % _JPEG_EVERY == 1
-        if self._by_content and due:
+        every = _JPEG_EVERY if frame.geometry.pixel_format is PixelFormat.MJPEG else _RAW_EVERY
+        if self._by_content and (closely or self._seen % every == 1):
             self._content = content(samples(frame))
         if self._content is not Signal.PRESENT:
             return self._content

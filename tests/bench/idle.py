@@ -46,7 +46,7 @@ DRIVER = textwrap.dedent(
         def read(self, timeout_s):
             if not self._poll.poll(round(timeout_s * 1000)):
                 return None
-            whole = bytearray(SIZE)
+            whole = self._np.empty(SIZE, self._np.uint8)
             view, at = memoryview(whole), 0
             while at < SIZE:
                 got = os.readv(self._fd, [view[at:]])
@@ -54,7 +54,7 @@ DRIVER = textwrap.dedent(
                     raise c.DriverError("broken")
                 at += got
             self._number += 1
-            data = self._np.frombuffer(whole, self._np.uint8).reshape({HEIGHT}, {WIDTH}, 2)
+            data = whole.reshape({HEIGHT}, {WIDTH}, 2)
             return c.Frame(data=data, geometry=self._geometry, captured_ns=time.monotonic_ns() - 40_000_000,
                            number=self._number)
         def close(self):
