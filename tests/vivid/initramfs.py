@@ -26,10 +26,10 @@ PYTHONPATH={path} SCENES="{scenes}" {python} -P -m {module}
 _LIST_FILES = """
 import sys, importlib
 for name in sys.argv[1].split(','): importlib.import_module(name)
-import runpy, importlib.util, encodings.idna, encodings.utf_16_le, encodings.ascii, encodings.latin_1, encodings.utf_8, traceback, zlib, mmap
+import runpy, importlib.util, traceback, zlib, mmap
+import encodings.idna, encodings.utf_16_le, encodings.ascii, encodings.latin_1, encodings.utf_8
 files = {m.__file__ for m in list(sys.modules.values()) if getattr(m, '__file__', None)}
 files |= {l.split()[-1] for l in open('/proc/self/maps') if '/' in l}
-files |= {f.replace('.py', '.py') for f in files}
 print('\\n'.join(sorted(f for f in files if f.startswith('/') and not f.startswith('/dev'))))
 """
 
