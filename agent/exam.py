@@ -27,7 +27,7 @@ from agent.errors import (
     StorageError,
 )
 from agent.frame_file import encode_header
-from agent.lifecycle import ExamState
+from agent.lifecycle import ExamState, FrameState
 from agent.model import Equipment, ExamKind, FrameRecord, IdentitySnapshot, Patient
 from agent.plain import from_plain
 from agent.spool import FRAME, Spool, Steps
@@ -206,7 +206,8 @@ class Examinations:
 
     def _keep_pages(self, exam: Exam, press: Press, device: Device) -> None:
         """Keep what a scanner delivers, each page durable before the next one; what came before a jam stays."""
-        last = max((n for f in self._store.frames.of_exam(exam.exam_id) for n in f.record.page_numbers), default=0)
+        kept = [n for f in self._store.frames.of_exam(exam.exam_id) for n in _loose(f)]
+        number_of = page_numbers(kept, two_passes=device.setup.options.get("feed") == "manual-duplex")
         seen = 0
 
         def keep(header: dict[str, Any], payload_fd: int) -> None:
@@ -214,7 +215,7 @@ class Examinations:
             seen += 1
             trigger_id = press.trigger_id if seen == 1 else f"{press.trigger_id[:52]}+page{seen}"
             page = Press(trigger_id=trigger_id, pressed_ns=press.pressed_ns)
-            self._keep_one(exam, page, {**header, "page_numbers": [last + seen]}, payload_fd)
+            self._keep_one(exam, page, {**header, "page_numbers": [number_of(seen)]}, payload_fd)
             self._notice("exam", exam.exam_id)
 
         device.scan(keep)
@@ -330,6 +331,28 @@ class Examinations:
         exam = self._store.exams.apply(exam_id, event, self._stamp(who), reason=reason, code=code)
         self._notice("exam", exam_id)
         return exam
+
+
+def _loose(frame: StoredFrame) -> tuple[int, ...]:
+    """Return the page number of a sheet that is not part of a document yet."""
+    return frame.record.page_numbers if frame.state is FrameState.CAPTURED else ()
+
+
+def page_numbers(kept: list[int], *, two_passes: bool) -> Callable[[int], int]:
+    """Return the page number of the nth sheet (from 1) of the next scan, after the pages `kept`.
+
+    In `two_passes` the fronts are scanned first and get odd numbers; then the pile is turned over, so that the back of
+    the last sheet comes first, and the backs get the even numbers downwards.
+    """
+    last = max(kept, default=0)
+    if not two_passes:
+        return lambda seen: last + seen
+    fronts, backs = [n for n in kept if n % 2], [n for n in kept if not n % 2]
+    if len(fronts) > len(backs):
+        waiting = sorted({n + 1 for n in fronts} - set(backs), reverse=True)
+        return lambda seen: waiting[seen - 1] if seen <= len(waiting) else last + 1 + 2 * (seen - len(waiting))
+    start = last + last % 2
+    return lambda seen: start + 2 * seen - 1
 
 
 _END = {(ExamState.OPEN, ExamKind.EMERGENCY): ("hold", "temporary identity")}

@@ -31,6 +31,8 @@ def _still(picture: Picture) -> dict[str, Any]:
         "colour": told["colour"],
         "crop": told["crop"],
         "mask": told["mask"],
+        "rotate": told["rotate"],
+        "mirror": told["mirror"],
         "accept_frozen": told["accept_still_screen"],
     }
 

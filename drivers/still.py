@@ -75,6 +75,20 @@ def prepare(
         width = square_width(picture.shape[0], picture.shape[1], aspect)
         picture, aspect = resample(picture, width), None
         done.append(f"resampled: {picture.shape[1]}x{picture.shape[0]}")
+    return _turned(picture, options, done, aspect)
+
+
+def _turned(
+    picture: npt.NDArray[Any], options: StillOptions, done: list[str], aspect: tuple[int, int] | None
+) -> tuple[npt.NDArray[Any], list[str], tuple[int, int] | None]:
+    """Turn and mirror as the profile says; on its side a pixel's height is its width."""
+    if options.rotate:
+        picture = np.ascontiguousarray(np.rot90(picture, -options.rotate // 90))
+        done.append(f"rotated: {options.rotate}")
+        aspect = (aspect[1], aspect[0]) if aspect and options.rotate in (90, 270) else aspect
+    if options.mirror:
+        picture = np.ascontiguousarray(picture[:, ::-1])
+        done.append("mirrored")
     return picture, done, aspect
 
 
@@ -93,7 +107,7 @@ class _Encoded:
 def _pass_through(frame: Frame, options: StillOptions) -> _Encoded | None:
     """A JPEG from the device that nothing has to be done to stays as it is: no second loss, no work."""
     geometry = frame.geometry
-    changes = options.crop or options.mask or options.colour == "grey"
+    changes = options.crop or options.mask or options.colour == "grey" or options.rotate or options.mirror
     changes = changes or (geometry.interlaced and options.deinterlace != "weave")
     squared = options.square_pixels and geometry.pixel_aspect_ratio
     if geometry.pixel_format is not PixelFormat.MJPEG or options.encoding != "jpeg" or changes or squared:

@@ -30,6 +30,8 @@ class StillOptions:
     columns: int = option(
         0, unit="pixels", sentence="Width the crop and masks were drawn on; 0: as first opened."
     )
+    rotate: int = option(0, unit="degrees", sentence="Turned clockwise by 0, 90, 180 or 270.")
+    mirror: bool = option(False, sentence="Left and right exchanged, after turning.")
     square_pixels: bool = option(False, sentence="Resample to square pixels.")
     accept_frozen: bool = option(False, sentence="Allow stills from a picture that does not move at all.")
 
@@ -40,6 +42,8 @@ class StillOptions:
             raise ValueError("colour must be colour or grey")
         if self.deinterlace not in list(Deinterlace):
             raise ValueError(f"deinterlace must be one of {', '.join(Deinterlace)}")
+        if self.rotate not in (0, 90, 180, 270):
+            raise ValueError("rotate must be 0, 90, 180 or 270")
         if not 1 <= self.quality <= 100:
             raise ValueError("quality must be 1 to 100")
         for box in (*self.mask, *([self.crop] if self.crop else [])):

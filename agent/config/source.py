@@ -46,6 +46,10 @@ class Picture(Section):
         unit="pixels",
         example=[[0, 0, 320, 24]],
     )
+    rotate: Literal[0, 90, 180, 270] = setting(
+        0, "How far the picture is turned clockwise, after masking and cropping.", unit="degrees"
+    )
+    mirror: bool = setting(False, "Whether left and right are exchanged, after turning.")
     accept_still_screen: bool = setting(
         False, "Allow stills from a picture that does not move at all: a screen, a frozen digital image."
     )

@@ -71,7 +71,8 @@ def command(device: Found, offered: dict[str, Choice], options: Options, *, batc
     """Return the command of one job; raises `DriverError("format")` for what the device cannot do."""
     words = ["scanimage", "-d", device.name, "--format=pnm", "--batch=page-%04d.pnm", "--batch-print"]
     words += [] if batch else ["--batch-count=1"]
-    words += _worded(offered, "source", options.feed, needed=options.feed != "flatbed")
+    feed = "feeder" if options.feed == "manual-duplex" else options.feed
+    words += _worded(offered, "source", feed, needed=feed != "flatbed")
     words += _mode(offered, options)
     if options.mode != "line" and "depth" in offered:
         depth = nearest(offered["depth"], options.depth)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from drivers.options import option
 
-FEEDS = ("flatbed", "feeder", "duplex", "film")
+FEEDS = ("flatbed", "feeder", "duplex", "manual-duplex", "film")
 MODES = ("colour", "grey", "line")
 
 
@@ -17,7 +17,9 @@ class Options:
     device: str = option("", sentence="SANE's name of the device, or a part of it such as its serial number.")
     vendor: str = option("", sentence="Part of the vendor's name as SANE tells it.")
     model: str = option("", sentence="Part of the model's name as SANE tells it.")
-    feed: str = option("flatbed", sentence="Where sheets lie: flatbed, feeder, duplex or film.")
+    feed: str = option(
+        "flatbed", sentence="Where sheets lie: flatbed, feeder, duplex, film, or manual-duplex (turn the pile over)."
+    )
     mode: str = option("grey", sentence="colour, grey or line (black and white).")
     depth: int = option(8, unit="bits", sentence="Bits of each sample: 8 or 16; line art has one.")
     resolution: int = option(300, unit="dpi", sentence="Dots per inch; the nearest that the device offers is taken.")

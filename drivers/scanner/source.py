@@ -12,6 +12,8 @@ from drivers.scanner.job import Job
 from drivers.scanner.options import Options
 from drivers.scanner.pnm import Page
 
+BATCHED = ("feeder", "duplex", "manual-duplex")
+"""Where sheet after sheet is drawn in until there is none."""
 EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
 
 
@@ -30,7 +32,7 @@ class Source:
         """Scan what lies there and hand over each whole page; return how many. Raises `DriverError`, `JobFailed`."""
         found = choose(devices(self._options), self._options)
         offered = capabilities(found, self._options)
-        words = command(found, offered, self._options, batch=self._options.feed in ("feeder", "duplex"))
+        words = command(found, offered, self._options, batch=self._options.feed in BATCHED)
         if preview and "preview" in offered:
             words.append("--preview=yes")
         dpi = resolution_of(words, self._options.resolution)

@@ -220,3 +220,18 @@ def test_a_progressive_stream_is_not_baseline() -> None:
     Image.fromarray(frame(rows=96, columns=144).data).save(stream, "JPEG", progressive=True)
     with pytest.raises(NotBaseline):
         bare(stream.getvalue())
+
+
+@pytest.mark.parametrize(("rotate", "mirror", "first"), [
+    (0, False, 1), (90, False, 4), (180, False, 6), (270, False, 3), (0, True, 3), (90, True, 1),
+])  # fmt: skip
+def test_a_picture_is_turned_and_mirrored_and_says_so(rotate: int, mirror: bool, first: int) -> None:
+    geometry = Geometry(rows=2, columns=3, pixel_format=PixelFormat.GREY, pixel_aspect_ratio=(11, 12))
+    data = np.array([[1, 2, 3], [4, 5, 6]], np.uint8)
+    frame = Frame(data=data, geometry=geometry, captured_ns=1, number=1)
+    still = make(frame, StillOptions(rotate=rotate, mirror=mirror), Signal.PRESENT)
+    assert still.payload[0] == first
+    side = rotate in (90, 270)
+    assert (still.header["rows"], still.header["columns"]) == ((3, 2) if side else (2, 3))
+    assert still.header["pixel_aspect_ratio"] == ([12, 11] if side else [11, 12])
+    assert ("rotated" in still.header["processing"], "mirrored" in still.header["processing"]) == (bool(rotate), mirror)
