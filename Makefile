@@ -16,7 +16,7 @@ prepare-test:
 demo: prepare-run ## watch the main job happen (SOURCE=clip, film, paper, screen, folder; KEEP=1 stays up)
 	@.venv/bin/modality-agent demo $(if $(KEEP),--keep) $(if $(SOURCE),--source $(SOURCE))
 
-test: prepare-test ## run every test against real peers (Orthanc, DCMTK), 33 kills included
+test: prepare-test ## run every test against real peers, 36 kills included
 	@$(PY) -m pytest
 
 check: prepare-test ## ruff, strict mypy and the rules of the house, under a minute

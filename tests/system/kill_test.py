@@ -7,9 +7,11 @@ service) and what the PACS holds. At least half of the deaths are inside a captu
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import signal
+import sqlite3
 import sys
 import tempfile
 import threading
@@ -26,6 +28,7 @@ _CAPTURE = ("written", "file-synced", "renamed", "folder-synced", "committed", "
 CAPTURE = tuple(f"capture:{step}" for step in _CAPTURE)
 SEND = ("send:claimed", "send:answered", "send:settled")
 BUILD = ("build:written", "build:renamed", "build:folder-synced", "build:verified", "build:queued")
+CLIP = ("clip:first-frame", "clip:begun", "clip:ended")
 COMMIT = ("commit:begun", "commit:asked", "commit:report", "commit:settled")
 CHILDREN = {
     "source child": "drivers.host",
@@ -35,9 +38,9 @@ CHILDREN = {
 }
 RANDOM = "random instant"
 PICTURES = 3
-INSIDE = (*CAPTURE, *SEND, *COMMIT)
-PLAN = (*CAPTURE, *SEND, *COMMIT, *BUILD, *CHILDREN, *CAPTURE, *SEND, RANDOM, RANDOM)
-"""22 of 33 inside a capture, a transfer or a commitment; every step at least once in 33."""
+INSIDE = (*CAPTURE, *CLIP, *SEND, *COMMIT)
+PLAN = (*CAPTURE, *SEND, *CLIP, *COMMIT, *BUILD, *CHILDREN, *CAPTURE, *SEND, RANDOM, RANDOM)
+"""25 of 36 inside a capture, a clip, a transfer or a commitment; every step at least once in 36."""
 
 
 class Oracle:
@@ -45,12 +48,22 @@ class Oracle:
 
     def __init__(self) -> None:
         self.told: dict[str, tuple[str, str]] = {}
+        self.clips: dict[str, int] = {}
+        """Clip → frames that were told at its end; 0: only that it is being recorded."""
         self.refused = 0
 
     def ticked(self, frame: Json, patient_id: str) -> None:
         uid = frame["sop_instance_uid"]
         fact = (patient_id, frame["payload_sha256"])
         assert self.told.setdefault(uid, fact) == fact, "one UID was told for two contents"
+
+    def account_clips(self, database: Path) -> list[str]:
+        """Return every clip that was told to be recorded and is not whole on the box, or has fewer frames than told."""
+        with sqlite3.connect(database) as connection:
+            rows = connection.execute("SELECT frame_id, state, record FROM frame").fetchall()
+        kept = {name: json.loads(record)["number_of_frames"] for name, state, record in rows if state != "purged"}
+        wrong = [f"lost clip: {name}" for name in self.clips if kept.get(name, 0) < 1]
+        return wrong + [f"short clip: {n}" for n, told in self.clips.items() if told and kept.get(n, told) != told]
 
     def account(self, sandbox: Sandbox) -> list[str]:
         """Return everything that is wrong between what was told and what the PACS holds."""
@@ -78,6 +91,7 @@ class Cruelty:
         self.box = Box(folder, toml_for(sandbox))
         self.luck = random.Random(seed)
         self._press = 0
+        self.plan = ""
         self.unbelievable: list[str] = []
 
     def run(self, kills: int) -> None:
@@ -87,7 +101,7 @@ class Cruelty:
     def life(self, plan: str) -> None:
         """One start, some work, one death as planned."""
         # One claim takes a whole batch, and one commitment an exam, so those steps may come only once.
-        turn = 1 if plan == "send:claimed" or plan in COMMIT else self.luck.randint(1, PICTURES)
+        turn = 1 if plan == "send:claimed" or plan in (*CLIP, *COMMIT) else self.luck.randint(1, PICTURES)
         named = plan != RANDOM and plan not in CHILDREN
         self.box.start(ready=False, **({"MODALITY_AGENT_KILL_AT": f"{plan}#{turn}"} if named else {}))
         if plan in CHILDREN:
@@ -95,6 +109,7 @@ class Cruelty:
         timer = threading.Timer(self.luck.uniform(0.3, 4.0), self.box.process.kill) if plan == RANDOM else None
         if timer:
             timer.start()
+        self.plan = plan
         end = self.try_to_work()
         assert self.box.process is not None
         try:
@@ -137,8 +152,11 @@ class Cruelty:
         self.box.wait_ready(30)
         self.end_old_exams()
         exam = self.box.open_exam(self.luck.choice(["Ґалаґан", "О’Коннор", "Коваль^Олена", "Щербак"]))
+        recorded = plan_of_clip(self.plan, self.luck) and self.start_clip()
         for _ in range(PICTURES):
             self.capture(exam["patient"]["patient_id"])
+        if recorded:
+            self.stop_clip()
         self.box.post(f"/exams/{exam['exam_id']}/finish")
         wait_for("death", lambda: self.box.process.poll() is not None, 15)
 
@@ -150,6 +168,28 @@ class Cruelty:
             raise
         except AgentError:
             self.oracle.refused += 1
+
+    def start_clip(self) -> bool:
+        self._press += 1
+        try:
+            clip = self.box.post("/sources/us1/clip/start", {"trigger_id": f"clip-{self._press}"})
+        except NotRunning:
+            raise
+        except AgentError:
+            self.oracle.refused += 1
+            return False
+        self.oracle.clips[clip["frame_id"]] = 0
+        return True
+
+    def stop_clip(self) -> None:
+        try:
+            frame = self.box.post("/sources/us1/clip/stop")
+        except NotRunning:
+            raise
+        except AgentError:
+            self.oracle.refused += 1
+            return
+        self.oracle.clips[frame["frame_id"]] = frame["frames"]
 
     def end_old_exams(self) -> None:
         for exam in self.box.get("/exams"):
@@ -169,7 +209,13 @@ class Cruelty:
         wait_for("the queue is empty", done, 120)
         PAUSE.wait(0.3)
         self.unbelievable = self.oracle.believe(self.box.get("/queue"), self.sandbox)
+        self.unbelievable += self.oracle.account_clips(self.box.data / "agent.sqlite3")
         self.box.stop()
+
+
+def plan_of_clip(plan: str, luck: random.Random) -> bool:
+    """Return whether a life records a clip: always where it is to die in one, else now and then."""
+    return plan in CLIP or (plan in (RANDOM, *CHILDREN) and luck.random() < 0.5)
 
 
 def main(kills: int, seed: int) -> int:
@@ -186,6 +232,7 @@ def main(kills: int, seed: int) -> int:
                 print(f"{count:5d}  {step}")
         inside = sum(cruelty.deaths[step] for step in INSIDE)
         print(f"{kills} kills (seed {seed}), {inside} inside a capture, a transfer or a commitment")
+        print(f"{len(cruelty.oracle.clips)} clips begun, {sum(map(bool, cruelty.oracle.clips.values()))} ended")
         print(f"{len(cruelty.oracle.told)} captures acknowledged, {cruelty.oracle.refused} refused, {len(wrong)} wrong")
         for line in wrong:
             print(line)

@@ -8,8 +8,8 @@ from tests.system import kill_test
 
 
 @pytest.mark.timeout(420)
-def test_33_kills_lose_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    status = kill_test.main(kills=33, seed=20261124)
+def test_36_kills_lose_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    status = kill_test.main(kills=36, seed=20261124)
     said = capsys.readouterr().out
     with capsys.disabled():
         print("\n" + said)
