@@ -5,6 +5,7 @@ from __future__ import annotations
 from agent.model import Equipment, FrameRecord, SeriesRecord
 from agent.objects.attributes import Attributes, code_items, optional
 from agent.objects.family import Family
+from agent.objects.icc import INPUT, profile
 from agent.objects.instant import Instant, instant
 
 UTF_8 = "ISO_IR 192"
@@ -51,8 +52,15 @@ def image(record: FrameRecord, box: Equipment, kind: Family) -> Attributes:
             DerivationDescription=record.processing[:_LONGEST_DERIVATION].strip(),
             AnatomicRegionSequence=code_items([box.anatomic_region] if box.anatomic_region else []),
         ),
-        **(_secondary(record, box, at) if kind.secondary else {"AcquisitionContextSequence": []}),
+        **(_secondary(record, box, at) if kind.secondary else _visible_light(record, kind)),
     }
+
+
+def _visible_light(record: FrameRecord, kind: Family) -> Attributes:
+    """Acquisition Context, and for colour stills the profile of an input device (PS3.3 C.11.15)."""
+    colour = record.samples_per_pixel == 3 and not kind.video
+    told = {"ICCProfile": profile(INPUT), "ColorSpace": "SRGB"} if colour else {}
+    return {"AcquisitionContextSequence": [], **told}
 
 
 def _secondary(record: FrameRecord, box: Equipment, at: Instant) -> Attributes:

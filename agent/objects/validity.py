@@ -131,6 +131,15 @@ def _pieces_fit(_d: Dataset, r: FrameRecord) -> bool:
     return not r.frame_sizes or (len(r.frame_sizes) == r.number_of_frames and sum(r.frame_sizes) == r.payload_size)
 
 
+def _profile_is_an_input_s(d: Dataset, _r: FrameRecord) -> bool:
+    """PS3.3 C.11.15.1.1: device class `scnr`, colour space RGB; its own length is the first thing that it says."""
+    icc = bytes(d.get("ICCProfile", b"")).rstrip(b"\0")
+    if not icc:
+        return "ICCProfile" not in d
+    size = int.from_bytes(icc[:4])
+    return icc[12:20] == b"scnrRGB " and icc[36:40] == b"acsp" and size - 3 <= len(icc) <= size + 1
+
+
 def _grey_is_told(d: Dataset, _r: FrameRecord) -> bool:
     kind = FAMILIES[d.SOPClassUID]
     wanted = kind.multi_frame and kind.secondary and kind.samples == {1} and d.BitsStored > 1
@@ -233,6 +242,7 @@ IMAGE_RELATIONS = (
         "is not that of this kind of visible-light object.",
         lambda d, _r: FAMILIES[d.SOPClassUID].modality in ("", d.Modality),
     ),
+    Rule("ICCProfile", "is not the profile of an input device in RGB.", _profile_is_an_input_s),
     Rule("FrameIncrementPointer", "is there for one frame, or missing for several.", _leads_from_frame_to_frame),
     Rule("FrameIncrementPointer", "names what does not have a value for each frame.", _vectors_are_whole),
     Rule("NumberOfFrames", "is not the number of frames in the payload.", _pieces_fit),
