@@ -82,7 +82,11 @@ class Destination:
         self._wake.set()
 
     def run(self, stop: threading.Event) -> None:
-        """Send what is due until `stop`; the thread's main loop."""
+        """Send what is due until `stop`; the thread's main loop.
+
+        A lease from before was lost with its outcome (a full disk ended the loop): the same object goes again.
+        """
+        self._store.jobs.give_back(self.name, self._stamp())
         while not stop.is_set():
             self._turned()
             self._wake.clear()

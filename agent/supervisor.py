@@ -19,7 +19,7 @@ from pathlib import Path
 from agent.assembly import Ground, House
 from agent.config.load import load
 from agent.config.schema import Configuration
-from agent.errors import AgentError, AnotherWriter, DatabaseDamaged, StorageError
+from agent.errors import AgentError, AnotherWriter, DatabaseDamaged, DiskFull, StorageError
 from agent.host import SystemClock, boot_id, chacha_configuration, kill_steps
 from agent.launcher import ExecLauncher
 from agent.ops import journal, manager
@@ -36,6 +36,7 @@ DATABASE = "agent.sqlite3"
 _MIGRATE_TIMEOUT_S = 120.0
 _STOP_TIMEOUT_S = 4.0
 _WATCH_S = 2.0
+_FULL_S = 2.0
 EXIT_OK, EXIT_BROKEN, EXIT_ANOTHER = 0, 70, 75
 
 
@@ -156,12 +157,22 @@ class Supervisor:
 
     def _guard(self, name: str, work: Callable[[threading.Event], None]) -> None:
         try:
-            work(self._stop)
+            while not self._worked(name, work):
+                self._stop.wait(_FULL_S)
         except Exception as e:  # noqa: BLE001 - a thread's root: the process ends and is started again
             code = e.code if isinstance(e, AgentError) else type(e).__name__
             journal.say(logging.CRITICAL, "a worker ended", worker=name, code=code, where=_where(e))
             self._status = EXIT_BROKEN
             self._stop.set()
+
+    def _worked(self, name: str, work: Callable[[threading.Event], None]) -> bool:
+        """Run one worker to its end; False: the disk was full meanwhile, it begins anew in a moment."""
+        try:
+            work(self._stop)
+        except DiskFull as e:  # what needs no room goes on, and room may come: retention, or IT
+            journal.say(logging.ERROR, "a worker found the disk full", worker=name, code=e.code)
+            return self._stop.is_set()
+        return True
 
     def _broken(self, error: AgentError) -> None:
         journal.say(logging.CRITICAL, "the disk does not keep its word; restarting", code=error.code)

@@ -181,6 +181,22 @@ class Jobs:
 
         return self._database.write(work)
 
+    def give_back(self, destination: str, stamp: Stamp) -> int:
+        """Return every lease at one destination to pending: its worker begins anew. Say how many there were."""
+
+        def work(connection: Connection) -> int:
+            query = "SELECT job_id FROM job WHERE state = 'running' AND destination = ?"
+            rows = connection.execute(query, (destination,)).fetchall()
+            for row in rows:
+                move(connection, "job", row["job_id"], "run over", stamp)
+                connection.execute("UPDATE job SET run_id = '' WHERE job_id = ?", (row["job_id"],))
+            return len(rows)
+
+        query = "SELECT 1 FROM job WHERE state = 'running' AND destination = ? LIMIT 1"
+        with self._database.read() as connection:
+            leased = connection.execute(query, (destination,)).fetchone() is not None
+        return self._database.write(work) if leased else 0
+
     def get(self, job_id: int) -> Job:
         """Return one job; raises `NotFound`."""
         found = self._list("WHERE job.job_id = ?", (job_id,))

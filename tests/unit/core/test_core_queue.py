@@ -381,3 +381,15 @@ def test_two_workers_that_see_the_same_last_answer_close_the_exam_once(store: St
     assert store.exams.close_delivered(STAMP) == []
     assert closed == ["first", ["e1"]]
     assert store.exams.get("e1").state is ExamState.DELIVERED
+
+
+def test_a_worker_that_begins_anew_gets_its_jobs_back(store: Store) -> None:
+    built(store, 1)
+    built(store, 2, (Route("other"),))
+    release(store)
+    (job,) = claim(store)
+    claim(store, "other")
+    assert store.jobs.give_back("pacs", at(1)) == 1
+    assert store.jobs.get(job.job_id).state is JobState.PENDING
+    assert [j.state for j in store.jobs.of_exam("e1") if j.destination == "other"] == [JobState.RUNNING]
+    assert store.jobs.give_back("pacs", at(2)) == 0
