@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agent import __version__
+from agent import __version__, service
 from agent.binding import Binding, DocumentRules
 from agent.building import Building
 from agent.certificates import Certificates
@@ -40,7 +40,7 @@ from agent.procedure_steps import ProcedureStepMessages
 from agent.retention import Retention, RetentionRules
 from agent.retry import RetryPolicy
 from agent.scans import Scans
-from agent.service import BoxFacts, Service
+from agent.service import BoxFacts, Captures, Connections, Exams, Overview, Patients, Queue, Repeats, Service
 from agent.source_setup import source_setup
 from agent.spool import Spool, Steps
 from agent.store import Exam, Store
@@ -115,25 +115,10 @@ class House:
         self.triggers = Triggers(
             self._c.trigger, ground.launcher, self.exams, self.clips, self.scans, turned=self._worker("triggers")
         )
-        self.service = Service(
-            self._facts(),
-            ground.store,
-            ground.spool,
-            ground.clock,
-            self.devices,
-            self.worklist,
-            self.exams,
-            self.building,
-            self.destinations,
-            self.changes,
-            self.clips,
-            self.tray,
-            self.scans,
-            routes=self._c.route,
-        )
+        self.service = self._service()
         self.certificates = self._certificates()
         metrics = self._metrics()
-        self.service.metrics, self.service.images_left = metrics.text, metrics.images_left
+        self.service.box.metrics, self.service.box.images_left = metrics.text, metrics.images_left
         self.server = self._server()
         self.changes.listen(self._changed)
 
@@ -149,6 +134,30 @@ class House:
 
     def _now(self) -> Stamp:
         return self._g.stamp("")
+
+    def _service(self) -> Service:
+        g = self._g
+        overview = Overview(
+            self._facts(),
+            g.store,
+            g.spool,
+            g.clock,
+            self.devices,
+            self.worklist,
+            self.destinations,
+            recording=lambda name: self.clips.recording(name) is not None,
+        )
+        return Service(
+            box=overview,
+            patients=Patients(g.store, g.clock, self.worklist),
+            exams=Exams(g.store, g.clock, self.devices, self.exams, self.building),
+            captures=Captures(self.devices, self.exams, self.clips, self.scans),
+            queue=Queue(g.store, g.clock, self.exams, self.building, self.destinations, routes=self._c.route),
+            tray=service.Tray(g.store, self.tray),
+            connections=Connections(self.destinations, self.worklist),
+            repeats=Repeats(g.store, self.exams),
+            changes=self.changes,
+        )
 
     def _facts(self) -> BoxFacts:
         return BoxFacts(
@@ -422,7 +431,7 @@ class House:
             self.destinations,
             minimum_free_bytes=self._c.delivery.minimum_free_mb * 1_000_000,
             certificates=self.certificates.expiry,
-            core_resident_kb=lambda: self.service.process().resident_kb,
+            core_resident_kb=lambda: self.service.box.process().resident_kb,
         )
 
     def _server(self) -> Server:

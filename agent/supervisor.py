@@ -130,7 +130,7 @@ class Supervisor:
     def _serve(self, house: House, progress: Progress) -> None:
         try:
             house.server.start()
-            house.service.page = house.server.address
+            house.service.box.page = house.server.address
             self._start(house.workers())
             manager.tell(f"READY=1\nSTATUS=Page: {house.server.address}")
             journal.say(logging.INFO, "ready", page=house.server.address, run=self._run_id)
@@ -203,7 +203,7 @@ class Supervisor:
 
 
 def _status_line(service: Service) -> str:
-    unsent = service.unsent()
+    unsent = service.box.unsent()
     return "Everything is sent" if unsent == 0 else f"Unsent objects: {unsent}"
 
 

@@ -219,15 +219,15 @@ def exam_unscheduled(client: Client, **v: str) -> tuple[Any, str]:
         "patient_birth_date": v["birth_date"],
         "patient_sex": v["sex"],
     }
-    body = {"source": _source(client, v["source"]), "kind": "unscheduled", "patient": patient}
-    return _opened(client.post("/exams", body))
+    body = {"source": _source(client, v["source"]), "patient": patient}
+    return _opened(client.post("/exams/unscheduled", body))
 
 
 @client_command(exam, "emergency")
 @click.option("--source", default="")
 def exam_emergency(client: Client, source: str) -> tuple[Any, str]:
     """Open an exam under a temporary identity."""
-    return _opened(client.post("/exams", {"source": _source(client, source), "kind": "emergency"}))
+    return _opened(client.post("/exams/emergency", {"source": _source(client, source)}))
 
 
 def _exam_act(event: str, sentence: str) -> None:

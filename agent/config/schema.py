@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from agent import transfer_syntaxes
 from agent.config.cross import between_tables
+from agent.config.exam import ExamPolicy
 from agent.config.peer import (
     DestinationConfig,
     ListenerConfig,
@@ -23,16 +24,15 @@ from agent.config.source import CodeConfig, ObjectConfig, Picture, SourceConfig,
 from agent.config.values import (
     AeTitle,
     AsTuple,
-    FilePath,
     FolderPath,
     LongString,
-    LoopbackHost,
     Seconds,
     ShortString,
     ShortText,
     Timezone,
     setting,
 )
+from agent.config.web import Web
 from agent.model import Code, Equipment, PeerAddress, Route, TlsMaterial
 from agent.sop_classes import SOP_CLASSES
 
@@ -88,59 +88,6 @@ class Box(Section):
         "Who vouches for the clock: `system` asks the time service, `host` trusts it (sandbox and tests).",
     )
     language: Literal["uk", "en"] = setting("uk", "Language of the screens.")
-
-
-class Web(Section):
-    """Where the page of the box is served."""
-
-    listen: LoopbackHost = setting("127.0.0.1", "Address that the page listens on; for now only this machine itself.")
-    port: int = setting(8443, "TCP port of the page (HTTPS); 0: the operating system chooses.", ge=0, le=65535)
-    certificate_file: FilePath = setting(
-        "", "PEM certificate of the page; empty: a self-signed one is made on the box.", example="tls/web.pem"
-    )
-    key_file: FilePath = setting("", "PEM private key of that certificate.", example="tls/web.key")
-
-    @classmethod
-    def complaints(cls, raw: Mapping[str, Any]) -> Iterator[Complaint]:
-        """Yield half a pair of certificate and key."""
-        if bool(raw.get("certificate_file")) != bool(raw.get("key_file")):
-            yield ("key_file",), "a certificate and its key are given together or not at all"
-
-
-class ExamPolicy(Section):
-    """How an exam is confirmed, finished and released."""
-
-    confirmation: Literal["click", "reenter", "scan"] = setting(
-        "click", "What confirms the patient: a click, typing the identifier again, or scanning it."
-    )
-    undo_window_s: int = setting(
-        60, "How long a finished exam can still be taken back before it is sent.", unit="s", ge=0, le=3600
-    )
-    release: Literal["finish", "picture"] = setting(
-        "finish",
-        "When pictures are sent: after the exam is finished, or each by itself; each after its undo window.",
-    )
-    temporary_issuer: LongString = setting(
-        "",
-        "Issuer of Patient ID (0010,0021) of temporary identities; empty: the box's AE title.",
-        example="US2-TEMP",
-    )
-    idle_question_min: int = setting(
-        5, "After so long without a capture the page asks whether the exam goes on.", unit="min", ge=1, le=480
-    )
-    idle_finish_min: int = setting(
-        30, "After so long without a capture the exam is finished by itself.", unit="min", ge=1, le=1440
-    )
-
-    @classmethod
-    def complaints(cls, raw: Mapping[str, Any]) -> Iterator[Complaint]:
-        """Yield a question that would come after the finish."""
-        question, finish = raw.get("idle_question_min", 5), raw.get("idle_finish_min", 30)
-        if isinstance(question, int) and isinstance(finish, int) and question >= finish:
-            yield (
-                ("idle_question_min",),
-                "must be shorter than idle_finish_min: first the question, then the finish",
-            )
 
 
 class DeliveryPolicy(Section):

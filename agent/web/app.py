@@ -6,10 +6,12 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from agent.actor import BOX, Actor, Role
 from agent.errors import AgentError
 from agent.service import Service
 from agent.web import api, pages
@@ -21,14 +23,23 @@ STATIC = Path(__file__).parent / "static"
 
 def application(service: Service, *, hosts: set[str], trusted: bool) -> Starlette:
     """Return the application for one door; `trusted` is the unix socket that only the box's own user opens."""
-    who = "box" if trusted else "page"
+    identify = _box if trusted else _page
     return Starlette(
         routes=[
-            Mount("/api", routes=api.routes(service, who)),
-            Route("/metrics", lambda _request: PlainTextResponse(service.metrics(), media_type=METRICS)),
+            Mount("/api", routes=api.routes(service, identify)),
+            Route("/metrics", lambda _request: PlainTextResponse(service.box.metrics(), media_type=METRICS)),
             Mount("/static", StaticFiles(directory=STATIC)),
-            *pages.routes(service),
+            *pages.routes(service, identify),
         ],
         middleware=[Middleware(Guard, hosts=hosts, trusted=trusted)],
         exception_handlers={AgentError: api.on_error},
     )
+
+
+def _box(_request: Request) -> Actor:
+    return BOX
+
+
+def _page(_request: Request) -> Actor:
+    """Until accounts exist the page listens on this machine only, and whoever asks is a technician."""
+    return Actor(name="page", role=Role.TECHNICIAN)

@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Route
 
 from agent.errors import AgentError, NotFound
 from agent.service import Service
-from agent.web.api import status_of
+from agent.web.api import Identify, status_of
 from agent.web.text import Words, day, minute, words
 
 _TEMPLATES = Environment(
@@ -37,8 +37,8 @@ class Pages:
             self._page("/", lambda _r: self._worklist()),
             self._page("/confirm/{key}", self._confirm),
             self._page("/exam/{exam_id}", self._exam),
-            self._page("/queue", lambda _r: self._render("queue.html", jobs=self._service.queue())),
-            self._act("/refresh", lambda _r, _f: (self._service.refresh_worklist(), "/")[1]),
+            self._page("/queue", lambda _r: self._render("queue.html", jobs=self._service.queue.jobs())),
+            self._act("/refresh", lambda _r, _f: (self._service.patients.refresh(), "/")[1]),
             self._act("/start/{key}", self._start),
             self._act("/emergency", self._emergency),
             self._act("/exam/{exam_id}/capture", self._capture),
@@ -65,54 +65,54 @@ class Pages:
             return HTMLResponse(self._render("error.html", error=e), status_of(e))
 
     def _render(self, template: str, **values: Any) -> str:
-        status = self._service.status()
+        status = self._service.box.status()
         said: Words = words(status.language)
         return _TEMPLATES.get_template(template).render(
             status=status, t=said, current=self._current(), **{"exam": None, **values}
         )
 
     def _current(self) -> Any:
-        for source in self._service.sources():
+        for source in self._service.box.sources():
             if source.exam_id:
-                return self._service.exam(source.exam_id)
+                return self._service.exams.get(source.exam_id)
         return None
 
     def _worklist(self) -> str:
-        return self._render("worklist.html", worklist=self._service.worklist())
+        return self._render("worklist.html", worklist=self._service.patients.worklist())
 
     def _confirm(self, request: Request) -> str:
         key = request.path_params["key"]
-        for entry in self._service.worklist().entries:
+        for entry in self._service.patients.worklist().entries:
             if entry.key == key:
                 return self._render("confirm.html", entry=entry)
         raise NotFound("This order was cancelled or changed.")
 
     def _exam(self, request: Request) -> str:
-        exam = self._service.exam(request.path_params["exam_id"])
-        return self._render("exam.html", exam=exam, trigger_id=self._service.new_press())
+        exam = self._service.exams.get(request.path_params["exam_id"])
+        return self._render("exam.html", exam=exam, trigger_id=self._service.captures.new_press())
 
     def _start(self, request: Request, form: Form) -> str:
-        source = form.get("source") or self._service.sources()[0].name
+        source = form.get("source") or self._service.box.sources()[0].name
         key = request.path_params["key"]
-        exam = self._service.start_exam(source, key, form.get("digest", "-"), form.get("typed", ""), _WHO)
+        exam = self._service.exams.start(source, key, form.get("digest", "-"), form.get("typed", ""), _WHO)
         return f"/exam/{exam.exam_id}"
 
     def _emergency(self, _request: Request, form: Form) -> str:
-        source = form.get("source") or self._service.sources()[0].name
-        return f"/exam/{self._service.start_emergency(source, _WHO).exam_id}"
+        source = form.get("source") or self._service.box.sources()[0].name
+        return f"/exam/{self._service.exams.start_emergency(source, _WHO).exam_id}"
 
     def _capture(self, request: Request, form: Form) -> str:
         exam_id = request.path_params["exam_id"]
-        source = self._service.exam(exam_id).source
-        self._service.capture(source, form.get("trigger_id", ""), None, exam_id)
+        source = self._service.exams.get(exam_id).source
+        self._service.captures.still(source, form.get("trigger_id", ""), None, exam_id)
         return f"/exam/{exam_id}"
 
     def _event(self, request: Request, form: Form) -> str:
         exam_id = request.path_params["exam_id"]
-        self._service.exam_event(exam_id, request.path_params["event"], _WHO, form.get("reason", ""))
+        self._service.exams.apply(exam_id, request.path_params["event"], _WHO, form.get("reason", ""))
         return f"/exam/{exam_id}"
 
 
-def routes(service: Service) -> list[BaseRoute]:
+def routes(service: Service, _identify: Identify) -> list[BaseRoute]:
     """Return the routes of the pages, to be mounted at `/`."""
     return Pages(service).routes()

@@ -159,7 +159,7 @@ def test_another_language_is_told_steps_and_commits_without_a_role(tmp_path: Pat
         )
         with box_in(tmp_path / "box", told) as box:
             patient = {"patient_name": "Ґалаґан^Їванна", "patient_id": "UA-1"}
-            exam = box.post("/exams", {"source": "us1", "kind": "unscheduled", "patient": patient})
+            exam = box.post("/exams/unscheduled", {"source": "us1", "patient": patient})
             for number in range(2):
                 box.capture(f"press-{number}")
             box.post(f"/exams/{exam['exam_id']}/finish")

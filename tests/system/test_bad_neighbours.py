@@ -73,7 +73,7 @@ def test_bad_neighbours_disturb_nobody(sandbox: Sandbox, tmp_path: Path, monkeyp
             PAUSE.wait(0.7)
             pids.add(_pid(box))
         for name in ("crashes", "hangs", "lies"):
-            box.post("/exams", {"source": name, "kind": "emergency"})
+            box.post("/exams/emergency", {"source": name})
             with pytest.raises(errors.AgentError):
                 box.capture(f"of {name}", name)
         assert len(pids) == 1, "the good source was never restarted"

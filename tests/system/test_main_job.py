@@ -128,7 +128,7 @@ def test_a_second_service_is_refused_and_a_stop_is_quick(sandbox: Sandbox, tmp_p
 
 def test_an_emergency_exam_waits_for_a_person(sandbox: Sandbox, tmp_path: Path) -> None:
     with box_in(tmp_path / "box", toml_for(sandbox)) as box:
-        exam = box.post("/exams", {"source": "us1", "kind": "emergency"})
+        exam = box.post("/exams/emergency", {"source": "us1"})
         assert exam["patient"]["patient_id"].startswith("TMP-")
         box.capture("one")
         held = box.post(f"/exams/{exam['exam_id']}/finish")

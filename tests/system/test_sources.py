@@ -192,7 +192,7 @@ def test_each_error_of_a_scanner_has_its_sentence_and_keeps_nothing(sandbox: San
         wait_for("up", lambda: _up(box))
         wait_for("all are ready", lambda: all(s["state"] == "ready" for s in box.get("/sources")), 60)
         for number, (status, error) in enumerate(ENDINGS.items()):
-            exam = box.post("/exams", {"source": f"s{number}", "kind": "emergency"})
+            exam = box.post("/exams/emergency", {"source": f"s{number}"})
             with pytest.raises(error):
                 box.capture(f"{status}", f"s{number}")
             assert box.get(f"/exams/{exam['exam_id']}")["captured"] == 0

@@ -160,7 +160,7 @@ class Box:
 
     def emergency(self, pictures: int, source: str = "us1") -> list[str]:
         """Take pictures for an unknown patient, have them sent as they are, and return their SOP Instance UIDs."""
-        exam = self.post("/exams", {"source": source, "kind": "emergency"})
+        exam = self.post("/exams/emergency", {"source": source})
         uids = [self.capture(f"{exam['exam_id']}-{n}")["sop_instance_uid"] for n in range(pictures)]
         self.post(f"/exams/{exam['exam_id']}/finish")
         self.post(f"/exams/{exam['exam_id']}/release")

@@ -25,16 +25,17 @@ OWNERS = {
     "starlette": ("agent/web/",),
     "uvicorn": ("agent/web/",),
     "jinja2": ("agent/web/",),
+    "pydantic": ("agent/config/", "agent/web/"),
     "click": ("agent/cli/", "agent/demo/", "agent/sandbox_command.py"),
 }
 FLOORS = (
     ("agent/error.py", "agent/device_errors.py", "agent/errors.py", "agent/node.py", "agent/sop_classes.py",
      "agent/model.py", "agent/lifecycle.py",
-     "agent/outcome.py", "agent/plain.py"),
+     "agent/outcome.py", "agent/plain.py", "agent/actor.py"),
     ("agent/config/",),
     ("agent/store/", "agent/spool.py", "agent/child.py", "agent/launcher.py", "agent/objects/", "agent/frame_file.py"),
     ("agent/exam.py", "agent/devices.py", "agent/worklist.py", "agent/delivery.py", "agent/building.py"),
-    ("agent/service.py",),
+    ("agent/service/",),
     ("agent/web/",),
     ("agent/assembly.py", "agent/supervisor.py"),
 )

@@ -1,0 +1,76 @@
+"""Everything that makes a picture, and the live picture before it is one."""
+
+from __future__ import annotations
+
+import uuid
+from contextlib import AbstractContextManager
+
+from agent.clips import Clips
+from agent.devices import Devices
+from agent.errors import BadRequest
+from agent.exam import Examinations, Press
+from agent.scans import Scans
+from agent.view import ClipView, FrameView, ScanView
+from agent.viewing import frame_view, scan_view
+
+_MOST_SCANNED = 256
+
+
+class Captures:
+    """Presses, clips, barcodes and previews of the sources."""
+
+    def __init__(
+        self, devices: Devices, exams: Examinations, clips: Clips, scans: Scans
+    ) -> None:
+        self._devices, self._exams, self._clips, self._scans = devices, exams, clips, scans
+
+    def _press(self, trigger_id: str, pressed_ns: int | None) -> Press:
+        if not trigger_id or len(trigger_id) > 64:
+            raise BadRequest("A press needs an identifier (1 to 64 characters).")
+        return Press(trigger_id=trigger_id, pressed_ns=pressed_ns or self._exams.now_ns())
+
+    def still(self, source: str, trigger_id: str, pressed_ns: int | None = None, exam_id: str = "") -> FrameView:
+        """Capture one still; on return it is durable on the disk and in the database (the tick)."""
+        return frame_view(self._exams.capture(source, self._press(trigger_id, pressed_ns), exam_id=exam_id))
+
+    def start_clip(self, source: str, trigger_id: str, pressed_ns: int | None = None, exam_id: str = "") -> ClipView:
+        """Begin a clip; on return its first frame is durable."""
+        running = self._clips.start(source, self._press(trigger_id, pressed_ns), exam_id=exam_id)
+        return ClipView(frame_id=running.frame_id, exam_id=running.exam_id, started_at=running.started_at)
+
+    def stop_clip(self, source: str) -> FrameView:
+        """End the clip that runs; on return it is a durable picture of its exam."""
+        return frame_view(self._clips.stop(source))
+
+    def cancel_scan(self, source: str) -> None:
+        """End a scan that runs; the pages that were kept stay."""
+        self._devices.get(source).cancel()
+
+    def scanned(self, source: str, text: str) -> ScanView:
+        """Take a barcode from a screen or a program as from the box's own reader."""
+        if not 0 < len(text) <= _MOST_SCANNED:
+            raise BadRequest("A scan has 1 to 256 characters.")
+        self._devices.get(source)
+        return scan_view(self._scans.seen(source, text))
+
+    def last_scan(self, source: str) -> ScanView | None:
+        """Return the last scan at `source` in this run, if any."""
+        self._devices.get(source)
+        found = self._scans.last(source)
+        return scan_view(found) if found else None
+
+    def inject(self, source: str, fault: str) -> None:
+        """Make the simulator misbehave (demonstrations and tests)."""
+        self._devices.get(source).inject(fault)
+
+    def new_press(self) -> str:
+        """Return an identifier for one press of a button that is about to be shown: one press, one image."""
+        return uuid.uuid4().hex
+
+    def watched(self, source: str) -> AbstractContextManager[None]:
+        """Have `source` make previews while the context is open."""
+        return self._devices.get(source).watched()
+
+    def next_preview(self, source: str, seen: int, timeout_s: float) -> tuple[int, bytes]:
+        """Return (frame number, JPEG) newer than `seen`, or the old one after `timeout_s`."""
+        return self._devices.get(source).next_preview(seen, timeout_s)

@@ -1,0 +1,139 @@
+"""The box as a whole: sources, destinations, alarms, counts; nothing of a patient."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from agent import __version__
+from agent.clock import Clock
+from agent.delivery import Destination
+from agent.devices import Devices
+from agent.lifecycle import DestinationState
+from agent.model import PeerAddress
+from agent.service.age import age
+from agent.spool import Spool
+from agent.store import Store
+from agent.view import AlarmView, DestinationView, ProcessView, SourceView, StatusView
+from agent.worklist import Worklist
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoxFacts:
+    """What never changes while the service runs."""
+
+    name: str
+    run_id: str
+    language: str
+    confirmation: str
+    undo_window_s: float
+
+
+class Overview:
+    """Answers about the whole box. `recording` tells whether a source records a clip."""
+
+    def __init__(
+        self,
+        facts: BoxFacts,
+        store: Store,
+        spool: Spool,
+        clock: Clock,
+        devices: Devices,
+        worklist: Worklist,
+        destinations: dict[str, Destination],
+        *,
+        recording: Callable[[str], bool],
+    ) -> None:
+        self._facts, self._store, self._spool, self._clock = facts, store, spool, clock
+        self._devices, self._worklist, self._destinations = devices, worklist, destinations
+        self._recording = recording
+        self.page = ""
+        self.metrics: Callable[[], str] = str
+        self.images_left: Callable[[], int] = int
+
+    def status(self) -> StatusView:
+        """Return the state of the whole box."""
+        return StatusView(
+            box=self._facts.name,
+            version=__version__,
+            run_id=self._facts.run_id,
+            clock_trust=self._clock.trust().value,
+            now=self._clock.now().isoformat(timespec="seconds"),
+            language=self._facts.language,
+            confirmation=self._facts.confirmation,
+            undo_window_s=self._facts.undo_window_s,
+            free_bytes=self._spool.free_bytes(),
+            images_left=self.images_left(),
+            unsent=self.unsent(),
+            sources=self.sources(),
+            destinations=self.destinations(),
+            alarms=tuple(
+                AlarmView(at=a["at"], code=a["code"], subject=a["subject"], words=a["words"])
+                for a in self._store.records.alarms()
+            ),
+            worklist_age_s=age(self._clock, self._store.worklists.get().fetched_at),
+            worklist_trouble=self._worklist.trouble.message if self._worklist.trouble else "",
+            page=self.page,
+        )
+
+    def unsent(self) -> int:
+        """Return how many jobs are neither sent nor discarded."""
+        return sum(self._store.jobs.unsent().values())
+
+    def sources(self) -> tuple[SourceView, ...]:
+        """Return every source with its signal and the exam open on it."""
+        views = []
+        for device in self._devices.views():
+            exam = self._store.exams.open_on(device.name)
+            views.append(
+                SourceView(
+                    name=device.name,
+                    state=device.state.value,
+                    reason=device.reason,
+                    advice=device.advice,
+                    signal=device.signal,
+                    geometry=device.geometry,
+                    resident_kb=device.resident_kb,
+                    exam_id=exam.exam_id if exam else "",
+                    recording=self._recording(device.name),
+                )
+            )
+        return tuple(views)
+
+    def destinations(self) -> tuple[DestinationView, ...]:
+        """Return what is believed of every destination and how much waits for it."""
+        unsent = self._store.jobs.unsent()
+        return tuple(self._destination(d.peer, unsent.get(d.name, 0)) for d in self._destinations.values())
+
+    def _destination(self, peer: PeerAddress, unsent: int) -> DestinationView:
+        belief = self._store.destinations.get(peer.name)
+        down = belief is not None and belief.state is not DestinationState.UP
+        return DestinationView(
+            name=peer.name,
+            address=f"{peer.called_ae_title}@{peer.host}:{peer.port}",
+            tls=peer.tls is not None,
+            state=belief.state.value if belief else "not tried",
+            code=belief.code if belief else "",
+            words=belief.words if belief else "",
+            next_try_s=max(0.0, belief.until - self._clock.now().timestamp()) if belief and down else None,
+            unsent=unsent,
+        )
+
+    def process(self) -> ProcessView:
+        """Return facts about the core process itself."""
+        status = dict(line.split(":", 1) for line in _proc_status().splitlines() if ":" in line)
+        return ProcessView(
+            pid=os.getpid(),
+            resident_kb=int(status["VmRSS"].split()[0]),
+            peak_kb=int(status["VmHWM"].split()[0]),
+            threads=threading.active_count(),
+            modules=tuple(sorted({name.partition(".")[0] for name in sys.modules})),
+        )
+
+
+def _proc_status() -> str:
+    with open("/proc/self/status", encoding="ascii", errors="replace") as f:  # noqa: PTH123
+        return f.read()

@@ -1,0 +1,24 @@
+"""Operations on the worklist."""
+
+from __future__ import annotations
+
+from agent.actor import Act
+from agent.view import WorklistView
+from agent.web.operation import Operation
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/worklist",
+        act=Act.SEE_PATIENTS,
+        answer=WorklistView,
+        does=lambda s, _c: s.patients.worklist(),
+    ),
+    Operation(
+        method="POST",
+        path="/worklist/refresh",
+        act=Act.SEE_PATIENTS,
+        answer=WorklistView,
+        does=lambda s, _c: s.patients.refresh(),
+    ),
+)
