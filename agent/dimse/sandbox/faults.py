@@ -27,6 +27,10 @@ class Faults:
     """Cut the connection when an object has arrived, and keep nothing."""
     refuse_association: bool = False
     """Reject every association: called AE title not recognised."""
+    refuse: str = ""
+    """Reject those that call this AE title only (`RIS`, `PACS`)."""
+    ignore_keys: bool = False
+    """Answer a worklist query with every entry, whatever was asked."""
     n_create: int = 0
     n_set: int = 0
     """Answer N-CREATE or N-SET with this status and change nothing, unless it is 0."""

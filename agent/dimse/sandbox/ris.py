@@ -1,4 +1,9 @@
-"""The sandbox's worklist provider: the entries of `worklist.toml` for today (PS3.4 Annex K)."""
+"""The sandbox's worklist provider: the entries of `worklist.toml` for today (PS3.4 Annex K).
+
+A `worklist.toml` in the sandbox's own folder, read anew at every query, replaces the samples: a desk that corrects,
+moves or cancels orders while somebody chooses. An entry may be as wrong as real ones are: `mislabelled` writes its
+text in that character set under another name, `study` gives two orders one study.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +24,10 @@ from agent.dimse.sandbox.faults import FaultFile
 SAMPLES = Path(__file__).with_name("worklist.toml")
 STATION_AE_TITLE = "AGENT"
 _STEP_KEYS = ("Modality", "ScheduledProcedureStepDescription")
-_NOT_COPIED = (*_STEP_KEYS, "day", "time")
+_NOT_COPIED = (*_STEP_KEYS, "day", "time", "mislabelled", "study")
 _STUDIES = uuid.UUID("0b2d7e0e-6d55-4d0c-9f3c-3f1f0f1c3c11")
 _PENDING, _CANCELLED = 0xFF00, 0xFE00
-_CHARSET = "ISO_IR 192"
+_CHARSET, _LATIN = "ISO_IR 192", "ISO_IR 100"
 
 
 def entries(now: datetime, source: Path = SAMPLES) -> list[Dataset]:
@@ -35,20 +40,25 @@ def _entry(values: dict[str, Any], now: datetime) -> Dataset:
     day = f"{now + timedelta(days=values['day']):%Y%m%d}"
     number = values["AccessionNumber"].removeprefix("ACC-")
     entry = Dataset()
-    entry.SpecificCharacterSet = _CHARSET
+    entry.SpecificCharacterSet = _LATIN if "mislabelled" in values else _CHARSET
     for keyword, value in values.items():
         if keyword not in _NOT_COPIED:
-            setattr(entry, keyword, value)
-    entry.StudyInstanceUID = f"2.25.{uuid.uuid5(_STUDIES, day + number).int}"
+            setattr(entry, keyword, _written(value, values))
+    entry.StudyInstanceUID = f"2.25.{uuid.uuid5(_STUDIES, day + values.get('study', number)).int}"
     entry.RequestedProcedureID = f"RP-{number}"
     entry.ScheduledProcedureStepSequence = Sequence([_step(values, day, number)])
     return entry
 
 
+def _written(value: str, values: dict[str, Any]) -> str:
+    """Return the text whose ISO_IR 100 bytes are those of `value` in the entry's real character set."""
+    return value.encode(values["mislabelled"]).decode("latin-1") if "mislabelled" in values else value
+
+
 def _step(values: dict[str, Any], day: str, number: str) -> Dataset:
     step = Dataset()
     for keyword in _STEP_KEYS:
-        setattr(step, keyword, values[keyword])
+        setattr(step, keyword, _written(values[keyword], values))
     step.ScheduledStationAETitle = STATION_AE_TITLE
     step.ScheduledProcedureStepStartDate = day
     step.ScheduledProcedureStepStartTime = values["time"]
@@ -59,14 +69,18 @@ def _step(values: dict[str, Any], day: str, number: str) -> Dataset:
 class Ris:
     """Answers C-FIND."""
 
-    def __init__(self, clock: Callable[[], datetime], faults: FaultFile, stop: threading.Event) -> None:
+    def __init__(
+        self, folder: Path, clock: Callable[[], datetime], faults: FaultFile, stop: threading.Event
+    ) -> None:
+        self._own = folder / SAMPLES.name
         self._clock, self._faults, self._stop = clock, faults, stop
 
     def find(self, event: Any) -> Iterator[tuple[int, Dataset | None]]:
         """Yield each matching entry with the keys that were asked for."""
         asked = event.identifier
-        for entry in entries(self._clock()):
-            if not matches(entry, asked):
+        source = self._own if self._own.exists() else SAMPLES
+        for entry in entries(self._clock(), source):
+            if not (self._faults.now().ignore_keys or matches(entry, asked)):
                 continue
             self._stop.wait(self._faults.now().delay_s)
             if event.is_cancelled:
@@ -102,7 +116,7 @@ def _value_matches(own: str, asked: str, vr: str) -> bool:
 def _answer(entry: Dataset, asked: Dataset) -> Dataset:
     """Return the entry with the keys of `asked` only; what we have no value for is present and empty."""
     answer = Dataset()
-    answer.SpecificCharacterSet = _CHARSET
+    answer.SpecificCharacterSet = entry.SpecificCharacterSet
     for element in asked:
         if element.keyword == "SpecificCharacterSet":
             continue

@@ -69,14 +69,14 @@ def run_sandbox(
     """Serve RIS and archive until `stop_event` is set; port 0 lets the system choose.
 
     Makes new certificates, writes `<folder>/sandbox.json` and then calls `on_ready` with its content.
-    Received objects are in `<folder>/received`, faults are read from `<folder>/faults.json`. Raises `OSError`
-    when a port is taken.
+    Received objects are in `<folder>/received`, faults are read from `<folder>/faults.json`, the worklist from
+    `<folder>/worklist.toml` where there is one. Raises `OSError` when a port is taken.
     """
     folder.mkdir(parents=True, exist_ok=True)
     certificates = _certificates(folder / "pki", host, clock())
     faults = FaultFile(folder / FAULTS)
     tls = tls_context(str(certificates["ca"].certificate), certificates["server"])
-    ris, pacs = Ris(clock, faults, stop_event), Pacs(folder / "received", clock, faults, stop_event)
+    ris, pacs = Ris(folder, clock, faults, stop_event), Pacs(folder / "received", clock, faults, stop_event)
     with contextlib.ExitStack() as stack:
         listener_port = _free_port(host)
         committing = Committing(

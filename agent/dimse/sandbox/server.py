@@ -102,5 +102,6 @@ def serving(
 
 def _judge(event: Any, faults: FaultFile) -> None:
     """Refuse the association when the faults say so, as if the called AE title were unknown (1-1-7)."""
-    if faults.now().refuse_association:
+    told = faults.now()
+    if told.refuse_association or (told.refuse and event.assoc.acceptor.ae_title.strip() == told.refuse):
         event.assoc.acceptor.ae_title = _NOBODY
