@@ -52,6 +52,13 @@ class WorklistView:
     truncated: bool
     filtered_out: int
     trouble: str
+    shown: int = 0
+    """Entries in this answer; `hidden` more are in the list and were not asked for."""
+    hidden: int = 0
+    rooms: tuple[str, ...] = ()
+    """What may be filtered by: rooms, days (DA) and modalities of the whole list."""
+    days: tuple[str, ...] = ()
+    modalities: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,8 @@ OPERATIONS = (
         path="/worklist",
         act=Act.SEE_PATIENTS,
         answer=WorklistView,
-        does=lambda s, _c: s.patients.worklist(),
+        query=("search", "room", "day", "modality"),
+        does=lambda s, c: s.patients.worklist(**c.query),
     ),
     Operation(
         method="POST",
