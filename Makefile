@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 KILLS ?= 200
-.PHONY: help demo test check bench soak kill-test vivid-test prepare-run prepare-test clean
+.PHONY: help demo test check bench soak kill-test vivid-test locale prepare-run prepare-test clean
 
 help: ## print this
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,6 +36,9 @@ kill-test: prepare-test ## kill the service KILLS times at random instants and a
 vivid-test: prepare-test ## grabbers and triggers on a real kernel in a guest (RECORD=1 keeps what was said)
 	@image/prepare.sh run.txt test.txt vivid.txt
 	@$(PY) -m tests.vivid
+
+locale: prepare-test ## collect every text that a person can meet, compile the translations, name what lacks one
+	@$(PY) -m tests.locale
 
 clean: ## remove what was made here
 	@rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

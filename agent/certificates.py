@@ -72,6 +72,7 @@ class Certificates:
             if other != code:
                 self._store.records.clear_alarm(other, name, stamp)
         if code:
-            words = f"The certificate {name} ends in {max(0, int(left))} days." if left > 0 else f"{name} has ended."
+            days = max(0, int(left))
+            words = f"The certificate {name} ends in {days} days." if left > 0 else f"The certificate {name} has ended."
             self._store.records.raise_alarm(code, name, words, stamp)
             self._notice("alarm", name)

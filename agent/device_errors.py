@@ -73,6 +73,7 @@ class ClipFailed(DeviceError):
     """The clip could not be written. What was recorded until then is kept."""
 
     code = "V-11"
+    safe = ""
     blame = Blame.BOX
     hint = "Look at the free space; call IT if it happens again."
 
@@ -97,6 +98,7 @@ class ScannerJammed(DeviceError):
     """Paper is jammed. The pages scanned before are kept."""
 
     code = "V-20"
+    safe = ""
     hint = "Clear the paper and scan the remaining sheets again."
 
 
@@ -118,6 +120,7 @@ class ScanCancelled(DeviceError):
     """The scan was cancelled. The pages scanned before are kept."""
 
     code = "V-23"
+    safe = ""
     blame = Blame.PERSON
     hint = "Scan again when ready."
 
@@ -138,9 +141,10 @@ class ScannerForbidden(DeviceError):
 
 
 class ScannerFailed(DeviceError):
-    """The scanner stopped with an error. The pages scanned before are kept."""
+    """The scanner stopped. The pages scanned before are kept."""
 
     code = "V-26"
+    safe = ""
     hint = "Check its cable and scan again."
 
 
@@ -155,6 +159,7 @@ class ScannerSlow(DeviceError):
     """The scanner did not deliver the page in time. The pages scanned before are kept."""
 
     code = "V-28"
+    safe = ""
     hint = "Check it and scan again."
 
 

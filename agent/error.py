@@ -23,6 +23,8 @@ class AgentError(Exception):
     code: ClassVar[str] = "B-00"
     blame: ClassVar[Blame] = Blame.BOX
     hint: ClassVar[str] = "Call IT and name the code."
+    safe: ClassVar[str] = "What was captured before is safe."
+    """What is known about the pictures; empty: the message says it, or nothing can be said."""
     _by_code: ClassVar[dict[str, type[AgentError]]] = {}
 
     def __init_subclass__(cls) -> None:

@@ -128,6 +128,7 @@ class ChildError(AgentError):
     """A part of the box did not do its work."""
 
     code = "B-10"
+    safe = ""
     hint = "It is restarted by itself; nothing that was captured is lost."
 
 
@@ -213,6 +214,7 @@ class OutOfDate(AgentError):
     """This screen was out of date. Nothing was changed."""
 
     code = "S-05"
+    safe = ""
     blame = Blame.PERSON
     hint = "Look at the current patient and try again."
 
@@ -259,16 +261,18 @@ class NotConfirmed(IdentityError):
 
 
 class StorageError(AgentError):
-    """The box could not store. Nothing new is safe."""
+    """The box could not store. The last picture was not kept."""
 
     code = "D-10"
-    hint = "Do not continue; call IT. What was captured before is safe."
+    safe = "What was captured before is safe."
+    hint = "Do not continue; call IT."
 
 
 class DiskFull(StorageError):
     """Storage is full. The picture was not kept; unsent pictures are never deleted."""
 
     code = "D-01"
+    safe = ""
     hint = "Call IT today."
 
 
@@ -283,6 +287,7 @@ class SchemaTooNew(StorageError):
     """The data was written by a newer version of the software. Nothing was touched."""
 
     code = "D-03"
+    safe = ""
     hint = "Install the newer version again."
 
 
@@ -290,6 +295,7 @@ class SpoolDamaged(StorageError):
     """A stored file is damaged or missing."""
 
     code = "D-04"
+    safe = ""
     hint = "Call IT; the damaged file is kept aside."
 
 
@@ -297,6 +303,7 @@ class DatabaseDamaged(StorageError):
     """The database is damaged. It is set aside and built anew from the files of the pictures."""
 
     code = "D-05"
+    safe = ""
     hint = "Look at the held exams: nothing in them is sent before a person released it."
 
 
@@ -304,6 +311,7 @@ class ClockNotTrusted(AgentError):
     """The clock is not set. Images are kept and will be sent once the clock is right."""
 
     code = "T-01"
+    safe = ""
     hint = "Check the time server, or confirm the time by hand."
 
 
@@ -314,8 +322,9 @@ class ObjectError(AgentError):
     """The DICOM object could not be made from this picture."""
 
     code = "O-01"
+    safe = "The picture is kept on this box and is not sent."
     blame = Blame.INSTANCE
-    hint = "The picture is safe and held; call IT."
+    hint = "Call IT."
 
 
 class ObjectInvalid(ObjectError):
@@ -343,8 +352,9 @@ class PeerError(AgentError):
     """The other side did not do what was asked."""
 
     code = "P-00"
+    safe = "The images are safe on this box."
     blame = Blame.DESTINATION
-    hint = "The images are safe and will be sent by themselves."
+    hint = "They will be sent by themselves; you can go on."
 
 
 class WorklistUnreachable(PeerError):

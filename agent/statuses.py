@@ -50,9 +50,9 @@ C_STORE: tuple[StatusRow, ...] = (
     StatusRow(0xA900, 0xA9FF, _HOLD, _OBJECT, "The archive says the object does not match its class.", 1),
     StatusRow(0xC000, 0xCFFF, _AGAIN, _PEER, "The archive could not process this image.", 3),
     StatusRow(0x0110, 0x0110, _AGAIN, _PEER, "The archive failed while it processed this image.", 5),
-    StatusRow(0x0117, 0x0117, _HOLD, _OBJECT, "The archive says the object instance is invalid."),
-    StatusRow(0x0106, 0x0106, _HOLD, _OBJECT, "The archive says an attribute value is invalid."),
-    StatusRow(0x0115, 0x0115, _HOLD, _OBJECT, "The archive says an argument value is invalid."),
+    StatusRow(0x0117, 0x0117, _HOLD, _OBJECT, "The archive says the object instance is not valid."),
+    StatusRow(0x0106, 0x0106, _HOLD, _OBJECT, "The archive says an attribute value is not valid."),
+    StatusRow(0x0115, 0x0115, _HOLD, _OBJECT, "The archive says an argument value is not valid."),
     StatusRow(0x0120, 0x0120, _HOLD, _OBJECT, "The archive says an attribute is missing."),
     StatusRow(0x0121, 0x0121, _HOLD, _OBJECT, "The archive says an attribute value is missing."),
     StatusRow(0x0212, 0x0212, _HOLD, _OBJECT, "The archive says an argument is of the wrong type."),
@@ -146,7 +146,7 @@ ABORTS: Mapping[tuple[int, int | None], str] = {
     (2, 2): "The archive aborted: it did not expect a PDU.",
     (2, 4): "The archive aborted: it did not recognise a PDU parameter.",
     (2, 5): "The archive aborted: it did not expect a PDU parameter.",
-    (2, 6): "The archive aborted: a PDU parameter value was invalid.",
+    (2, 6): "The archive aborted: a PDU parameter value was not valid.",
 }
 ABORT_TRIES = 3
 """So many aborts on one instance hold it: a poison instance never blocks the others (dicom.md 5.2)."""

@@ -124,7 +124,7 @@ class Tray:
         """
         item = self._store.tray.get(item_id)
         if item.state != WAITING:
-            raise WrongState(f"The item is {item.state}.")
+            raise WrongState(f"The item is {item.state}.", machine="tray", state=item.state)
         exam = self._exams.may_capture(source, exam_id)
         payload_fd = self._spool.open_item(item_id)
         try:

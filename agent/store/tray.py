@@ -103,6 +103,6 @@ def _move(connection: Connection, item_id: str, state: str, stamp: Stamp, *, rea
     if row is None:
         raise NotFound("There is no such item in the tray.")
     if row["state"] not in allowed:
-        raise WrongState(f"The item is {row['state']}.")
+        raise WrongState(f"The item is {row['state']}.", machine="tray", state=row["state"])
     connection.execute("UPDATE tray_item SET state = ?, reason = ? WHERE item_id = ?", (state, reason, item_id))
     note(connection, "tray", item_id, state, row["state"], state, stamp, code=reason)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -16,14 +17,17 @@ from starlette.routing import BaseRoute, Route
 from agent.errors import AgentError, NotFound
 from agent.service import Service
 from agent.web.api import Identify, status_of
-from agent.web.text import Words, day, minute, words
+from agent.web.words import words
 
-_TEMPLATES = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined
-)
-_TEMPLATES.filters.update(day=day, minute=minute)
+_TEMPLATES = FileSystemLoader(Path(__file__).parent / "templates")
 _WHO = "page"
 Form = dict[str, str]
+
+
+@cache
+def environment(language: str) -> Environment:
+    """Return the templates in one language."""
+    return words(language).into(Environment(loader=_TEMPLATES, autoescape=True, undefined=StrictUndefined))
 
 
 class Pages:
@@ -66,10 +70,8 @@ class Pages:
 
     def _render(self, template: str, **values: Any) -> str:
         status = self._service.box.status()
-        said: Words = words(status.language)
-        return _TEMPLATES.get_template(template).render(
-            status=status, t=said, current=self._current(), **{"exam": None, **values}
-        )
+        template_of = environment(status.language).get_template
+        return template_of(template).render(status=status, current=self._current(), **{"exam": None, **values})
 
     def _current(self) -> Any:
         for source in self._service.box.sources():

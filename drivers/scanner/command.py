@@ -19,7 +19,7 @@ ENDINGS = {
     11: ("V-25", "The box may not use this scanner. Call IT."),
 }
 """Exit status of scanimage → our code and sentence."""
-OTHER = ("V-26", "The scanner stopped with an error. Check its cable and scan again.")
+OTHER = ("V-26", "The scanner stopped. Check its cable and scan again.")
 TRUNCATED = ("V-27", "The page did not arrive whole and was not kept. Scan it again.")
 TOO_SLOW = ("V-28", "The scanner did not deliver the page in time. Check it and scan again.")
 LIST_FORMAT = "%d\t%v\t%m%n"

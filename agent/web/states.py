@@ -1,0 +1,170 @@
+"""The words for coded values: states of every machine, flags, signals, causes, roles. English here, others by gettext.
+
+The kind of a value is the context of its translation, since *held* is said differently of an exam and of a picture.
+A test holds this table against the code: every value of every enumeration has a word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_JOB = {
+    "pending": "stored here, waits to be sent",
+    "waiting": "stored here, waits to be sent",
+    "running": "being sent",
+    "sending": "being sent",
+    "done": "sent",
+    "sent": "sent",
+    "confirmed": "confirmed by the archive",
+    "held": "held, stored here",
+    "discarded": "discarded",
+}
+
+STATES: Mapping[str, Mapping[str, str]] = {
+    "exam": {
+        "open": "in progress",
+        "finishing": "finished, not sent yet",
+        "released": "being sent",
+        "delivered": "sent",
+        "committed": "confirmed by the archive",
+        "held": "held",
+        "discarded": "discarded",
+    },
+    "frame": {
+        "captured": "stored here",
+        "built": "stored here, ready to be sent",
+        "held": "held, stored here",
+        "tombstoned": "deleted, can be restored",
+        "bound": "part of a document",
+        "purged": "no longer on this box",
+    },
+    "job": _JOB,
+    "procedure_step": {
+        "in progress": "in progress",
+        "completed": "completed",
+        "discontinued": "discontinued",
+    },
+    "commitment": {
+        "requested": "the archive was asked",
+        "committed": "confirmed by the archive",
+        "failed": "not confirmed, tried again",
+        "refused": "refused by the archive",
+        "overdue": "no report yet, asked again",
+    },
+    "destination": {
+        "up": "answers",
+        "down": "does not answer",
+        "misconfigured": "refuses us: call IT",
+        "not tried": "not tried yet",
+    },
+    "device": {
+        "starting": "starting",
+        "ready": "ready",
+        "no signal": "no signal",
+        "restarting": "restarting",
+        "broken": "does not work",
+    },
+    "signal": {
+        "present": "signal",
+        "no signal": "no signal",
+        "no sync": "signal not locked",
+        "no cable": "no cable",
+        "wrong standard": "wrong video standard",
+        "colour bars": "test picture",
+        "frozen": "picture is not moving",
+        "unknown": "signal not known yet",
+    },
+    "cause": {
+        "absent": "not there",
+        "busy": "used by another program",
+        "permission": "not allowed",
+        "no signal": "no signal",
+        "broken": "does not work",
+        "format": "wrong format",
+        "stuck": "hangs",
+        "disabled": "switched off",
+        "held": "held down",
+        "geometry": "picture size changed",
+    },
+    "clock": {
+        "untrusted": "not set",
+        "synchronised": "synchronised",
+        "confirmed": "confirmed by a person",
+        "host": "set by the computer",
+    },
+    "flag": {
+        "no patient id": "The order has no patient number",
+        "name missing": "The order has no name",
+        "name damaged": "The name has damaged letters",
+        "check spelling": "Check the spelling of the name",
+        "patient id too long": "The patient number is too long",
+        "study of another patient": "The same order is listed for another patient",
+        "accession number unusable": "The order number cannot be used",
+        "study uid unusable": "The study got a new UID",
+        "repaired": "Values were corrected",
+        "character set assumed": "The character set was assumed",
+        "several steps in one entry": "Several steps in one entry",
+    },
+    "exam kind": {
+        "scheduled": "with an order",
+        "unscheduled": "without an order",
+        "emergency": "emergency",
+    },
+    "work": {
+        "store": "picture",
+        "n-create": "start of the exam, for the RIS",
+        "n-set": "end of the exam, for the RIS",
+        "commit": "request for confirmation",
+    },
+    "tray": {
+        "waiting": "waits for a patient",
+        "refused": "cannot be used",
+        "assigned": "assigned",
+        "discarded": "discarded",
+    },
+    "sex": {"M": "M", "F": "F", "O": "other"},
+    "role": {
+        "nobody": "nobody",
+        "screen": "screen",
+        "technician": "technician",
+        "administrator": "administrator",
+        "service": "service",
+        "box": "this box",
+    },
+    "phase": {
+        "name": "looking up the name",
+        "tcp": "network",
+        "tls": "encryption",
+        "association": "DICOM association",
+        "context": "kind of object",
+        "file": "file",
+        "sending": "sending",
+        "response": "answer",
+        "release": "end of the association",
+        "service": "service",
+    },
+    "blame": {
+        "person": "the person at the box",
+        "device": "the device",
+        "box": "this box",
+        "destination": "the other side",
+        "instance": "this picture",
+    },
+    "action": {
+        "sent": "sent",
+        "sent with warning": "sent, with a warning",
+        "retry later": "tried again later",
+        "retry instance": "tried a few more times",
+        "hold instance": "held",
+        "fall back": "tried in another encoding",
+        "suspend destination": "stopped until IT corrects it",
+    },
+    "confirmation": {
+        "click": "by a click",
+        "reenter": "by typing the number",
+        "scan": "by a scan",
+        "typed": "typed by hand",
+        "emergency": "emergency",
+    },
+    "reason": {"no pictures": "no pictures"},
+}
