@@ -244,7 +244,7 @@ class Device:
     def _alive(self) -> Child:
         child = self._child
         if child is None:
-            raise ChildBroken(f"The picture source is restarting. {self.view.reason}".strip())
+            raise ChildBroken(f"The picture source is restarting. {self.view.advice}".strip())
         return child
 
     # --- preview --------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from agent.model import ScheduledProcedureStep
 from agent.search import Place, chosen, collation
-from agent.transliteration import folded
+from agent.transliteration import best_group, folded
 
 Step = ScheduledProcedureStep
 _LAST = "~"
@@ -39,7 +39,7 @@ def select(steps: Iterable[Step], wanted: Selection) -> tuple[Step, ...]:
 def order(step: Step) -> tuple[str, str, Place, str]:
     """Return the key of the list's order: by day and minute, then by name in Ukrainian order."""
     date, time = step.scheduled_procedure_step_start_date, step.scheduled_procedure_step_start_time
-    return date or _LAST, time[:4] or _LAST, collation(step.patient.patient_name), step.key
+    return date or _LAST, time[:4] or _LAST, collation(best_group(step.patient.patient_name)), step.key
 
 
 def rooms_of(step: Step) -> tuple[str, ...]:

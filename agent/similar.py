@@ -128,7 +128,8 @@ def _pairs(surnames: Sequence[str]) -> Iterator[tuple[int, int]]:
             buckets[mark].add(text)
     met: set[tuple[str, str]] = set()
     for texts in buckets.values():
-        met.update(combinations(sorted(texts), 2))
+        if len(texts) > 1:
+            met.update(combinations(sorted(texts), 2))
     for a, b in met:
         if near(a, b):
             yield from ((min(i, j), max(i, j)) for i in where[a] for j in where[b])

@@ -7,6 +7,7 @@ which is escaped like any value.
 
 from __future__ import annotations
 
+import re
 from functools import cache, lru_cache
 
 from jinja2 import Environment
@@ -21,6 +22,8 @@ LANGUAGES = {"uk": "Українська", "en": "English"}
 """Languages of the screens, each by its own name."""
 DEFAULT = "uk"
 _KEPT = 1000
+_STRAIGHT = re.compile(r"(?<=\w)'(?=\w|\s)")
+"""An apostrophe as programmers write it."""
 _JUST_NOW_S = 10
 
 
@@ -37,7 +40,7 @@ class Words:
 
     def told(self, text: str) -> str:
         """Return a text of the core (of an error, a status, an alarm, a reason) in this language."""
-        return self._told(phrases.shown(str(text)))
+        return _STRAIGHT.sub("’", self._told(phrases.shown(str(text))))
 
     def state(self, value: str, kind: str) -> str:
         """Return the word for a coded value; `kind` is a key of `STATES`, as `exam`, `job`, `flag`, `signal`."""

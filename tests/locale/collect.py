@@ -143,6 +143,19 @@ def _errors(found: Found, name: str, tree: ast.AST, kinds: set[str]) -> None:
                 found.add(name, text)
 
 
+def unreadable(root: Path = ROOT) -> set[str]:
+    """Return the places where an error is given a message that cannot be read from the code: `file: expression`."""
+    files = sorted((root / "agent").rglob("*.py"))
+    trees = {file.relative_to(root).as_posix(): ast.parse(file.read_text(encoding="utf-8")) for file in files}
+    kinds = error_names(trees.values())
+    return {
+        f"{name}: {ast.unparse(node)}"
+        for name, tree in trees.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and node.args and _name(node.func) in kinds and not [*literals(node.args[0])]
+    }
+
+
 def _name(function: ast.AST) -> str:
     return ast.unparse(function).rpartition(".")[2]
 

@@ -87,6 +87,7 @@ def test_texts_that_are_built_from_others_are_told_in_parts() -> None:
     built = "The pages could not be bound and are kept as single pictures. A stored file is missing."
     assert "окремими знімками. Збереженого файлу немає." in UK.told(built)
     assert UK.told(str(ObjectInvalid())).endswith("(O-02)")
+    assert EN.told("The archive's certificate has expired.") == "The archive’s certificate has expired."
     assert UK.told("The device answered 42. A stored file is missing.").startswith("The device answered 42.")
 
 
