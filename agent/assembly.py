@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agent import __version__, service
+from agent import service
+from agent.assembly_exam import exam_rooms, exams_service, patients_service, worklist_of
 from agent.binding import Binding, DocumentRules
 from agent.building import Building
 from agent.certificates import Certificates
@@ -28,19 +29,17 @@ from agent.config.source import SourceConfig
 from agent.delivery import Destination, DestinationRules, Errand
 from agent.devices import Device, Devices
 from agent.errors import AgentError
-from agent.exam import Examinations, ExamRules
-from agent.host import device_uid, new_uid, page_certificate
+from agent.host import new_uid, page_certificate
 from agent.launcher import Launcher
 from agent.listening import ListenerRules, Listening
 from agent.metrics import Metrics
-from agent.model import Equipment, PeerAddress
+from agent.model import PeerAddress
 from agent.ops.progress import Progress
 from agent.peers import Peers
 from agent.procedure_steps import ProcedureStepMessages
 from agent.retention import Retention, RetentionRules
 from agent.retry import RetryPolicy
-from agent.scans import Scans
-from agent.service import BoxFacts, Captures, Connections, Exams, Overview, Patients, Queue, Repeats, Service
+from agent.service import BoxFacts, Captures, Connections, Overview, Queue, Repeats, Service
 from agent.source_setup import source_setup
 from agent.spool import Spool, Steps
 from agent.store import Exam, Store
@@ -51,7 +50,6 @@ from agent.tray import Tray
 from agent.triggers import Triggers
 from agent.web.server import Server
 from agent.window import Window
-from agent.worklist import Worklist, WorklistRules
 
 SOCKET = "control.sock"
 ALLOWED_TURN_S = 60.0
@@ -75,6 +73,9 @@ class Ground:
     stamp: Callable[[str], Stamp]
     steps: Steps
     on_broken: Callable[[AgentError], None]
+    boot_id: str
+    vouch: Callable[[], None]
+    """Makes the clock trusted until the next boot: a named person said that it is right."""
 
 
 class House:
@@ -89,9 +90,17 @@ class House:
         self.destinations = self._destinations()
         self.retention = self._retention()
         self.listening = self._listening()
+        self.worklist = worklist_of(ground, self.changes, self._worker("worklist"))
+        self.rooms = exam_rooms(
+            ground,
+            self.devices,
+            self.worklist,
+            self.changes,
+            steps_queue=STEPS_QUEUE if self._c.procedure_step else "",
+            worker=self._worker,
+        )
+        self.exams, self.scans = self.rooms.exams, self.rooms.scans
         self.building = self._building()
-        self.worklist = self._worklist()
-        self.exams = self._exams()
         self.clips = Clips(
             ground.store,
             ground.spool,
@@ -111,7 +120,6 @@ class House:
             turned=self._worker("tray"),
             steps=ground.steps,
         )
-        self.scans = Scans(ground.store, at=lambda: self._now().at, notice=self.changes.notice)
         self.triggers = Triggers(
             self._c.trigger, ground.launcher, self.exams, self.clips, self.scans, turned=self._worker("triggers")
         )
@@ -146,12 +154,18 @@ class House:
             self.worklist,
             self.destinations,
             recording=lambda name: self.clips.recording(name) is not None,
+            exam_facts=self._exam_facts,
+            confirm_clock=self._confirm_clock,
+            stamp=g.stamp,
         )
+        rooms = self.rooms
+        exams = exams_service(g, rooms, self.devices, self.building)
+        patients = patients_service(g, rooms, self.devices, self.worklist, exams)
         return Service(
             box=overview,
-            patients=Patients(g.store, g.clock, self.worklist),
-            exams=Exams(g.store, g.clock, self.devices, self.exams, self.building),
-            captures=Captures(self.devices, self.exams, self.clips, self.scans),
+            patients=patients,
+            exams=exams,
+            captures=Captures(self.devices, self.exams, self.clips, self.scans, patients, rooms.control),
             queue=Queue(g.store, g.clock, self.exams, self.building, self.destinations, routes=self._c.route),
             tray=service.Tray(g.store, self.tray),
             connections=Connections(self.destinations, self.worklist),
@@ -159,12 +173,29 @@ class House:
             changes=self.changes,
         )
 
+    def _exam_facts(self, source: str) -> dict[str, str]:
+        """Return what a view of a source says about its exam beyond the exam itself."""
+        refusal = self.exams.last_refusal.get(source)
+        return {
+            "token": self.exams.token(source),
+            "controller": self.rooms.control.controller(source),
+            "confirmation": self._c.confirmation(source),
+            "refusal_code": refusal.code if refusal else "",
+            "refusal_at": refusal.at if refusal else "",
+        }
+
+    def _confirm_clock(self, stamp: Stamp) -> None:
+        self._g.store.dates.confirm_clock(self._g.boot_id, stamp)
+        self._g.vouch()
+        self.changes.notice("clock", "")
+        self.building.wake()
+
     def _facts(self) -> BoxFacts:
         return BoxFacts(
             name=self._c.box.name,
             run_id=self._g.run_id,
             language=self._c.box.language,
-            confirmation=self._c.exam.confirmation,
+            confirmation=self._c.confirmation(self._c.source[0].name),
             undo_window_s=float(self._c.exam.undo_window_s),
         )
 
@@ -347,6 +378,7 @@ class House:
             stamp=self._now,
             notice=self.changes.notice,
             queued=self._queued,
+            dated=self.rooms.dating.by_itself,
             turned=self._worker("building"),
             steps=self._g.steps,
             on_broken=self._g.on_broken,
@@ -355,58 +387,6 @@ class House:
     def _queued(self) -> None:
         for destination in self.destinations.values():
             destination.wake()
-
-    def _worklist(self) -> Worklist:
-        w = self._c.worklist
-        rules = WorklistRules(
-            days_before=w.days_before if w else 0,
-            days_after=w.days_after if w else 0,
-            modality=w.modality if w else "",
-            station_ae_title=w.station_ae_title if w else "",
-            maximum_items=w.maximum_items if w else 1,
-            assume_charset=w.assume_charset if w else "",
-            trim_keys=w.trim_keys if w else (),
-            refresh_s=float(w.refresh_s) if w else 3600.0,
-        )
-        return Worklist(
-            self._c.peer(w) if w else None,
-            rules,
-            self._g.store,
-            self._g.peers,
-            self._g.clock,
-            stamp=self._now,
-            notice=self.changes.notice,
-            turned=self._worker("worklist"),
-        )
-
-    def _exams(self) -> Examinations:
-        own_uid = device_uid(self._g.root)
-        sources = {source.name: source for source in self._c.source}
-
-        def equipment(name: str) -> Equipment:
-            return self._c.equipment(sources[name], __version__, own_uid)
-
-        return Examinations(
-            self._g.store,
-            self._g.spool,
-            self.devices,
-            self._g.clock,
-            rules=ExamRules(
-                box=self._c.box.ae_title,
-                temporary_issuer=self._c.exam.temporary_issuer or self._c.box.ae_title,
-                confirmation=self._c.exam.confirmation,
-                undo_window_s=float(self._c.exam.undo_window_s),
-                minimum_free_bytes=self._c.delivery.minimum_free_mb * 1_000_000,
-                release_by_picture=self._c.exam.release == "picture",
-                tells_steps_to=STEPS_QUEUE if self._c.procedure_step else "",
-            ),
-            equipment=equipment,
-            uids=new_uid,
-            stamp=self._g.stamp,
-            notice=self.changes.notice,
-            steps=self._g.steps,
-            on_broken=self._g.on_broken,
-        )
 
     def _certificates(self) -> Certificates:
         peers = [p for p in (self._c.worklist, self._c.procedure_step, *self._c.destination) if p is not None]
@@ -455,6 +435,7 @@ class House:
         self._queued()
         self.triggers.wake()
         self.tray.wake()
+        self.rooms.order_check.wake()
         for name in self.devices.names():
             self.devices.get(name).wake()
 
@@ -465,6 +446,8 @@ class House:
             "worklist": self.worklist.run,
             "triggers": self.triggers.run,
             "tray": self.tray.run,
+            "idleness": self.rooms.idleness.run,
+            "order-check": self.rooms.order_check.run,
             "retention": self.retention.run,
             "certificates": self.certificates.run,
             **({"listener": self.listening.run} if self.listening else {}),

@@ -14,7 +14,16 @@ from typing import Any
 
 from agent.child import BUILD, Child
 from agent.clock import Clock
-from agent.errors import AgentError, ChildError, ClockNotTrusted, ObjectCorrupt, ObjectError, SpoolDamaged, StorageError
+from agent.errors import (
+    AgentError,
+    ChildError,
+    ClockNotTrusted,
+    ObjectCorrupt,
+    ObjectError,
+    SpoolDamaged,
+    StorageError,
+    WrongState,
+)
 from agent.instant import da_tm
 from agent.launcher import Launcher
 from agent.material import Material
@@ -45,13 +54,14 @@ class Building:
         stamp: Callable[[], Stamp],
         notice: Callable[[str, str], None],
         queued: Callable[[], None],
+        dated: Callable[[StoredFrame], StoredFrame],
         turned: Callable[[], None],
         steps: Steps,
         on_broken: Callable[[AgentError], None],
     ) -> None:
         self._store, self._spool, self._launcher, self._clock = store, spool, launcher, clock
         self._routes, self._undo_window_s = routes, undo_window_s
-        self._stamp, self._notice, self._queued = stamp, notice, queued
+        self._stamp, self._notice, self._queued, self._dated = stamp, notice, queued, dated
         self._turned, self._steps, self._on_broken = turned, steps, on_broken
         self._wake = threading.Event()
         self._child: Child | None = None
@@ -149,6 +159,8 @@ class Building:
             self._child_failures.pop(frame_id, None)
         except (ObjectError, SpoolDamaged, ClockNotTrusted) as e:
             self._hold(frame_id, e)
+        except WrongState:
+            pass  # a person moved or deleted it while it was being built: there is no object of it
         except ChildError as e:
             self._end_child()
             self._child_failures[frame_id] = self._child_failures.get(frame_id, 0) + 1
@@ -165,10 +177,11 @@ class Building:
         self._store.records.raise_alarm(error.code, frame_id, error.message, stamp)
 
     def _build(self, exam: Exam, frame: StoredFrame) -> None:
-        if frame.record.clock_trust is ClockTrust.UNTRUSTED:
+        frame = self._dated(frame)
+        if frame.undated:
             raise ClockNotTrusted("The picture was taken while the clock was not set; a person must date it.")
         frame_id = frame.record.frame_id
-        material = Material(self._spool, frame.record)
+        material = Material(self._spool, frame)
         try:
             if material.wants_video:
                 self._encode(material)
@@ -188,6 +201,10 @@ class Building:
         """Return what all objects of the exam's series share: times of its first still, else of the order's study."""
         first = self._store.frames.of_exam(exam.exam_id)[0]
         series = _series(exam, first)
+        begun = self._store.exams.begun(exam.snapshot.study_instance_uid)
+        if begun is not None and begun.exam_id != exam.exam_id:  # the study has its date already
+            study = _series(begun, self._store.frames.of_exam(begun.exam_id)[0])
+            series = replace(series, study_date=study.study_date, study_time=study.study_time)
         step = self._store.steps.of_exam(exam.exam_id)
         if step is None:
             return series

@@ -58,6 +58,8 @@ __all__ = [
     "IdentityBlocked",
     "IdentityError",
     "IdentityMismatch",
+    "IdleTooLong",
+    "InvalidPatient",
     "NoCable",
     "NoClip",
     "NoFrameInTime",
@@ -66,6 +68,7 @@ __all__ = [
     "NoSync",
     "NotConfirmed",
     "NotFound",
+    "NotInControl",
     "NotPermitted",
     "ObjectCorrupt",
     "ObjectError",
@@ -219,6 +222,13 @@ class OutOfDate(AgentError):
     hint = "Look at the current patient and try again."
 
 
+class NotInControl(OutOfDate):
+    """Another screen works on this source. Nothing was changed."""
+
+    code = "S-10"
+    hint = "Press *Take over* to work here; the other screen then only shows."
+
+
 class NotFound(AgentError):
     """There is nothing of that name."""
 
@@ -243,11 +253,24 @@ class BadRequest(AgentError):
     hint = "Correct the request."
 
 
+class InvalidPatient(BadRequest):
+    """A value that was typed for the patient cannot be used."""
+
+    code = "I-12"
+    hint = "Correct the field named here."
+
+
 class StillThisPatient(IdentityError):
     """The box restarted while this exam was open. Nothing was captured."""
 
     code = "I-08"
     hint = "Confirm that it is still the same patient, or finish the exam."
+
+
+class IdleTooLong(StillThisPatient):
+    """No picture was taken for a while. Nothing was captured."""
+
+    code = "I-11"
 
 
 class NotConfirmed(IdentityError):

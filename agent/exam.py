@@ -1,19 +1,19 @@
-"""Exams: choose and confirm, capture into the exam that was open at the press, finish, undo (promises P1, P2)."""
+"""Exams: capture into the exam that was open at the press, ask whether it goes on, finish, undo (promises P1, P2)."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from agent import identity
 from agent.clock import Clock
 from agent.devices import Device, Devices
 from agent.errors import (
@@ -21,6 +21,7 @@ from agent.errors import (
     DiskFull,
     ExamClosed,
     FrameRefused,
+    IdleTooLong,
     NoOpenExam,
     OutOfDate,
     StillThisPatient,
@@ -28,7 +29,7 @@ from agent.errors import (
 )
 from agent.frame_file import encode_header
 from agent.lifecycle import ExamState, FrameState
-from agent.model import Equipment, ExamKind, FrameRecord, IdentitySnapshot, Patient
+from agent.model import ExamKind, FrameRecord
 from agent.plain import from_plain
 from agent.spool import FRAME, Spool, Steps
 from agent.store import Exam, NewStep, Store, StoredFrame
@@ -42,14 +43,22 @@ Notice = Callable[[str, str], None]
 class ExamRules:
     """The site's policy, from the configuration."""
 
-    box: str
-    temporary_issuer: str
-    confirmation: str
     undo_window_s: float
     minimum_free_bytes: int
+    idle_question_s: float
+    idle_finish_s: float
     release_by_picture: bool = False
     tells_steps_to: str = ""
     """Name of the queue of procedure steps; empty: nobody is told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why the last press on a source came to nothing, until one succeeds."""
+
+    code: str
+    message: str
+    at: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +81,7 @@ class Examinations:
         clock: Clock,
         *,
         rules: ExamRules,
-        equipment: Callable[[str], Equipment],
+        boot_id: str,
         uids: Callable[[], str],
         stamp: Callable[[str], Stamp],
         notice: Notice,
@@ -80,78 +89,67 @@ class Examinations:
         on_broken: Callable[[AgentError], None],
     ) -> None:
         self._store, self._spool, self._devices, self._clock = store, spool, devices, clock
-        self._rules, self._equipment, self._uids, self._stamp = rules, equipment, uids, stamp
+        self.rules, self._boot_id, self._uids, self._stamp = rules, boot_id, uids, stamp
+        self._began_ns = clock.boottime_ns()
         self._notice, self._steps, self._on_broken = notice, steps, on_broken
         self._capturing: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-        self.last_refusal: dict[str, AgentError] = {}
+        self.last_refusal: dict[str, Refusal] = {}
         self.closing: Callable[[Exam], None] = lambda _exam: None
         """Called before an exam is closed: what is being recorded for it ends first."""
+        self.first_press: Callable[[Exam], None] = lambda _exam: None
+        """Called when a press comes for an exam without a picture; must not wait."""
 
     def stamp(self, who: str) -> Stamp:
         """Return when and in which run something is done, and by whom."""
         return self._stamp(who)
 
+    def release_due(self) -> float:
+        """Return when an exam that is finished now is released (Unix seconds)."""
+        return self._stamp("").unix + self.rules.undo_window_s
+
+    def told(self, exam_id: str) -> None:
+        """Tell those who look that an exam changed."""
+        self._notice("exam", exam_id)
+
+    # --- still this patient? --------------------------------------------------------------------------------
+
     def paused(self, exam: Exam) -> bool:
         """Return whether the box restarted while `exam` was open and nobody confirmed the patient since."""
         return exam.state is ExamState.OPEN and exam.run_id != self._stamp("").run_id
 
-    # --- opening --------------------------------------------------------------------------------------------
+    def idle_s(self, exam: Exam) -> float:
+        """Return for how many seconds nobody used an open exam; after a reboot counted from the start of this run.
 
-    def open_scheduled(self, source: str, key: str, digest: str, typed: str, who: str) -> Exam:
-        """Open an exam for the worklist entry `key` as it was shown (`digest`); durable on return.
-
-        Raises `OutOfDate` when the entry changed since, `NotConfirmed`, `IdentityBlocked`, `AnotherExamOpen`.
+        A clip that is being recorded is use.
         """
-        entry = self._store.worklists.entry(key)
-        if digest and entry.digest != digest:
-            raise OutOfDate("The worklist entry changed since it was shown.")
-        identity.assert_confirmed(entry.step.patient, self._rules.confirmation, typed)
-        snapshot = identity.scheduled(
-            entry.step,
-            uid=self._uids(),
-            number=self._store.records.next_number("study"),
-            confirmed_by=who,
-            confirmation=self._rules.confirmation,
-        )
-        return self._open(source, snapshot, who, entry_key=key, entry_digest=entry.digest)
+        if exam.state is not ExamState.OPEN or self._store.recordings.of_source(exam.source) is not None:
+            return 0.0
+        since = exam.active_ns if exam.boot_id == self._boot_id else self._began_ns
+        return max(0.0, (self._clock.boottime_ns() - since) / 1e9)
 
-    def open_unscheduled(self, source: str, patient: Patient, who: str) -> Exam:
-        """Open an exam without an order for a patient whom a person typed; durable on return."""
-        number = self._store.records.next_number("study")
-        snapshot = identity.unscheduled(patient, uid=self._uids(), number=number, confirmed_by=who)
-        return self._open(source, snapshot, who)
+    def asks(self, exam: Exam) -> str:
+        """Return why *still this patient?* is to be answered before the next capture: `restart`, `idle`, or empty."""
+        if self.paused(exam):
+            return "restart"
+        return "idle" if self.idle_s(exam) >= self.rules.idle_question_s else ""
 
-    def open_emergency(self, source: str, who: str) -> Exam:
-        """Open an exam under a loud temporary identity; durable on return."""
-        snapshot = identity.emergency(
-            box=self._rules.box,
-            issuer=self._rules.temporary_issuer,
-            at=self._clock.now(),
-            uid=self._uids(),
-            number=self._store.records.next_number("emergency"),
-            confirmed_by=who,
-        )
-        return self._open(source, snapshot, who)
+    def token(self, source: str) -> str:
+        """Return what changes whenever the exam open on `source`, its state, pause or question does.
 
-    def _open(
-        self, source: str, snapshot: IdentitySnapshot, who: str, *, entry_key: str = "", entry_digest: str = ""
-    ) -> Exam:
-        device = self._devices.get(source)
-        exam = self._store.exams.open(
-            str(uuid.UUID(bytes=os.urandom(16), version=4)),
-            source,
-            snapshot,
-            self._equipment(source),
-            self._uids(),
-            self._clock.boottime_ns(),
-            self._stamp(who),
-            entry_key=entry_key,
-            entry_digest=entry_digest,
-        )
-        with suppress(AgentError):  # a restarting source has no old frame to forget
-            device.flush()
-        self._notice("exam", exam.exam_id)
-        return exam
+        Not with each picture. A page that carries an older one is out of date (B2).
+        """
+        exam = self._store.exams.latest_on(source)
+        if exam is None:
+            return hashlib.sha256(source.encode()).hexdigest()[:16]
+        told: tuple[str, ...] = (source, exam.exam_id)
+        if exam.state is ExamState.OPEN:
+            told += (exam.run_id, exam.finished_at, self.asks(exam))
+        return hashlib.sha256("\x1f".join(told).encode()).hexdigest()[:16]
+
+    def assert_current(self, source: str, token: str) -> None:
+        """Raise `OutOfDate` for a page whose token is not the one of now; an empty token asks for nothing."""
+        if token and token != self.token(source):
+            raise OutOfDate
 
     # --- capturing ------------------------------------------------------------------------------------------
 
@@ -173,6 +171,7 @@ class Examinations:
         if done is None or done.record.exam_id != exam.exam_id:
             raise ExamClosed
         self._steps("capture:before-tick")
+        self.last_refusal.pop(source, None)
         self._notice("exam", exam.exam_id)
         return done
 
@@ -183,10 +182,12 @@ class Examinations:
             raise NoOpenExam
         if exam_id and exam.exam_id != exam_id:
             raise OutOfDate
-        if self.paused(exam):
-            raise StillThisPatient
-        if self._spool.free_bytes() < self._rules.minimum_free_bytes:
+        if asks := self.asks(exam):
+            raise StillThisPatient if asks == "restart" else IdleTooLong
+        if self._spool.free_bytes() < self.rules.minimum_free_bytes:
             raise DiskFull
+        if not exam.captured:
+            self.first_press(exam)
         return exam
 
     def new_frame_id(self) -> str:
@@ -243,8 +244,8 @@ class Examinations:
     def commit(self, exam: Exam, record: FrameRecord, size: int, *, item_id: str = "") -> None:
         """Record a picture whose file is durable, if its exam is still open; durable on return."""
         stamp = self._stamp("")
-        by_itself = self._rules.release_by_picture and exam.kind is not ExamKind.EMERGENCY
-        due = stamp.unix + self._rules.undo_window_s if by_itself else None
+        by_itself = self.rules.release_by_picture and exam.kind is not ExamKind.EMERGENCY
+        due = stamp.unix + self.rules.undo_window_s if by_itself else None
         try:
             step = self._new_step(record)
             self._store.frames.commit(record, size, stamp, step=step, release_due=due, item_id=item_id)
@@ -254,10 +255,14 @@ class Examinations:
         self._steps("capture:committed")
 
     def _new_step(self, record: FrameRecord) -> NewStep | None:
-        if not self._rules.tells_steps_to or record.instance_number > 1:
+        return self.new_step() if record.instance_number == 1 else None
+
+    def new_step(self) -> NewStep | None:
+        """Return a new procedure step where the site tells them; None elsewhere."""
+        if not self.rules.tells_steps_to:
             return None
         uid = self._uids()
-        return NewStep(step_uid=uid, step_id=uid[-16:], destination=self._rules.tells_steps_to)
+        return NewStep(step_uid=uid, step_id=uid[-16:], destination=self.rules.tells_steps_to)
 
     def _frame_path(self, frame_id: str) -> Path:
         return self._spool.frames / f"{frame_id}{FRAME}"
@@ -294,14 +299,14 @@ class Examinations:
             raise FrameRefused("The source described its picture wrongly. Nothing was captured.") from e
 
     def refused(self, source: str, error: AgentError) -> None:
-        """A press at a pedal came to nothing: tell it where people look."""
-        self.last_refusal[source] = error
+        """A press at a pedal came to nothing: tell it where people look and sound it."""
+        self.last_refusal[source] = Refusal(code=error.code, message=error.message, at=self._stamp("").at)
         self._notice("refused", source)
 
     # --- after ----------------------------------------------------------------------------------------------
 
     def still_this_patient(self, exam_id: str, who: str) -> Exam:
-        """Let an exam that was open when the box restarted go on; a person said it is the same patient."""
+        """Let an exam go on that asks *still this patient?*; a person said that it is, durable on return."""
         exam = self._store.exams.resume(exam_id, self._stamp(who))
         self._notice("exam", exam_id)
         return exam
@@ -313,13 +318,25 @@ class Examinations:
         """
         self.closing(self._store.exams.get(exam_id))
         exam, stamp = self._store.exams.get(exam_id), self._stamp(who)
-        event, reason = _END.get((exam.state, exam.kind), ("", "")) if exam.captured else ("discard", "no pictures")
-        if event and exam.state is ExamState.OPEN:
+        event, reason = ending(exam)
+        if event != "finish" and exam.state is ExamState.OPEN:
             exam = self._store.exams.apply(exam_id, event, stamp, reason=reason)
         else:
-            exam = self._store.exams.finish(exam_id, stamp.unix + self._rules.undo_window_s, stamp)
+            exam = self._store.exams.finish(exam_id, stamp.unix + self.rules.undo_window_s, stamp)
         self._notice("exam", exam_id)
         return exam
+
+    def finish_idle(self, exam: Exam) -> Exam | None:
+        """Close an exam that nobody used for long, into hold; without pictures it is discarded. Durable on return.
+
+        None: somebody used it at the last moment.
+        """
+        self.closing(exam)
+        now = self._store.exams.get(exam.exam_id)
+        event, reason = ("hold", IDLE) if now.captured else ("discard", NO_PICTURES)
+        done = self._store.exams.idle(exam.exam_id, exam.active_ns, event, reason, self._stamp(""))
+        self._notice("exam", exam.exam_id)
+        return done
 
     def apply(self, exam_id: str, event: str, who: str, reason: str = "", code: str = "") -> Exam:
         """`undo`, `release` (of a held exam), `hold` or `discard` an exam; durable on return.
@@ -355,7 +372,16 @@ def page_numbers(kept: list[int], *, two_passes: bool) -> Callable[[int], int]:
     return lambda seen: start + 2 * seen - 1
 
 
-_END = {(ExamState.OPEN, ExamKind.EMERGENCY): ("hold", "temporary identity")}
+IDLE, NO_PICTURES, TEMPORARY = "idle", "no pictures", "temporary identity"
+
+
+def ending(exam: Exam) -> tuple[str, str]:
+    """Return by which event an exam ends when a person finishes it, and the reason."""
+    if not exam.captured:
+        return "discard", NO_PICTURES
+    return ("hold", TEMPORARY) if exam.kind is ExamKind.EMERGENCY else ("finish", "")
+
+
 _FROM_SOURCE = (
     "rows",
     "columns",

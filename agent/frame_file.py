@@ -26,6 +26,8 @@ MAGIC = b"MODALITY-AGENT-FRAME 1 "
 BLOCK = 4096
 MAX_HEADER = 4 << 20
 _FIRST_LINE = len(MAGIC) + 8 + 1 + 64 + 1
+MOVED_FROM = "moved_from"
+"""Key of `extra` that names the picture of which this one was made under another identity."""
 _KEYS = {"record", "snapshot", "equipment", "extra"}
 
 Read = Callable[[int], bytes]

@@ -6,13 +6,10 @@ emergency exams get their own UID and an empty accession number. Nothing is inve
 
 from __future__ import annotations
 
-import unicodedata
 from datetime import datetime
 
-from agent.errors import BadRequest, IdentityBlocked, NotConfirmed
+from agent.errors import IdentityBlocked
 from agent.model import ExamKind, IdentitySnapshot, Patient, ScheduledProcedureStep
-
-_DIGITS_OF_CONFIRMATION = 4
 
 
 def scheduled(
@@ -37,12 +34,7 @@ def scheduled(
 
 
 def unscheduled(patient: Patient, *, uid: str, number: int, confirmed_by: str) -> IdentitySnapshot:
-    """Return the snapshot of a patient whom a person typed; raises `BadRequest` without name or identifier."""
-    if not patient.patient_id.strip() or not patient.patient_name.strip("^= "):
-        raise BadRequest("An exam without an order needs the patient's name and number.")
-    for text in (patient.patient_id, patient.patient_name):
-        if any(mark in text for mark in "?\ufffd\\"):
-            raise BadRequest("Name and number may not contain `?` or `\\`.")
+    """Return the snapshot of a patient whom a person typed (`typed_patient` checked it)."""
     return IdentitySnapshot(
         kind=ExamKind.UNSCHEDULED,
         patient=patient,
@@ -73,22 +65,3 @@ def emergency(*, box: str, issuer: str, at: datetime, uid: str, number: int, con
 
 def _study_id(requested_procedure_id: str, number: int) -> str:
     return requested_procedure_id if 0 < len(requested_procedure_id) <= 16 else f"MA{number}"
-
-
-def assert_confirmed(patient: Patient, mode: str, typed: str) -> None:
-    """Raise `NotConfirmed` unless `typed` confirms the patient as the site's `mode` asks.
-
-    `click`: nothing to type. `reenter`: the last four characters of the patient's number, or the birth
-    date as YYYYMMDD. `scan`: the whole number. Letters compare in NFC, without regard to case.
-    """
-    if mode == "click":
-        return
-    said = _folded(typed)
-    number = _folded(patient.patient_id)
-    accepted = {number} if mode == "scan" else {number, number[-_DIGITS_OF_CONFIRMATION:], patient.patient_birth_date}
-    if not said or said not in accepted - {""}:
-        raise NotConfirmed
-
-
-def _folded(text: str) -> str:
-    return unicodedata.normalize("NFC", text).strip().casefold()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.errors import AgentError, SpoolDamaged
-from agent.frame_file import FrameHeader, decode_header
+from agent.frame_file import MOVED_FROM, FrameHeader, decode_header
 from agent.spool import FRAME, Spool
 from agent.store import Store
 from agent.store.transition import Stamp
@@ -38,8 +38,16 @@ class Rebuild:
         self.report = RebuildReport()
 
     def run(self) -> RebuildReport:
-        """Bring back exams and pictures, all held; idempotent, so a crash repeats it. One alarm tells a person."""
+        """Bring back exams and pictures, all held; idempotent, so a crash repeats it. One alarm tells a person.
+
+        A picture that was moved to another patient comes back there alone; the old file is set aside.
+        """
         headers = [h for name in self._spool.sizes(self._spool.frames, FRAME) if (h := self._header(name)) is not None]
+        moved = {str(h.extra[MOVED_FROM]) for h in headers if MOVED_FROM in h.extra}
+        for header in [h for h in headers if h.record.frame_id in moved]:
+            self._spool.set_aside(self._spool.frames / f"{header.record.frame_id}{FRAME}")
+            self.report.set_aside += 1
+            headers.remove(header)
         for header in sorted(headers, key=lambda h: (h.record.exam_id, h.record.instance_number)):
             self._bring_back(header)
         words = f"The database was lost and rebuilt: {self.report.frames} pictures are held for a person."

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from agent.clips import Salvage
 from agent.errors import AgentError, IdentityError, NotFound, SnapshotMismatch, SpoolDamaged
-from agent.frame_file import decode_header
+from agent.frame_file import MOVED_FROM, FrameHeader, decode_header
 from agent.lifecycle import FrameState
 from agent.spool import FRAME, OBJECT, PART, Spool
 from agent.store import Store
@@ -65,6 +65,10 @@ class BootScan:
     def _clips(self) -> None:
         salvage = Salvage(self._store, self._spool, self._stamp)
         salvage.run()
+        for name in self._spool.linked_clips() - self._store.frames.files().keys():
+            if not (self._spool.frames / f"{name}{FRAME}").exists():
+                self._spool.drop_clip(name)  # the second name of a clip that was about to be moved
+                self.report.unfinished_removed += 1
         self.report.adopted.extend(salvage.kept)
         self.report.missing.extend(salvage.lost)
 
@@ -80,15 +84,33 @@ class BootScan:
     def _adopt(self, name: str, size: int) -> None:
         path = self._spool.frames / f"{name}{FRAME}"
         try:
-            self._insert(name, path, size)
+            with path.open("rb") as f:
+                header = decode_header(f.read)
+            if self._is_half_a_move(header):
+                for file in self._spool.files_of(name):
+                    self._spool.remove(file)  # nobody was told "moved"; the picture is where it was
+                self.report.unfinished_removed += 1
+                return
+            self._insert(name, header, size)
         except (SpoolDamaged, SnapshotMismatch, IdentityError, NotFound) as e:
             self._spool.set_aside(path)
             self.report.set_aside.append(name)
             self._store.records.raise_alarm("D-04", name, f"A stray file was set aside: {e.message}", self._stamp)
 
-    def _insert(self, name: str, path: Path, size: int) -> None:
-        with path.open("rb") as f:
-            header = decode_header(f.read)
+    def _is_half_a_move(self, header: FrameHeader) -> bool:
+        """Return whether a file was written for a move to another patient that never happened."""
+        if MOVED_FROM not in header.extra or self._exists(header.record.exam_id):
+            return False
+        return str(header.extra[MOVED_FROM]) in self._store.frames.files()
+
+    def _exists(self, exam_id: str) -> bool:
+        try:
+            self._store.exams.get(exam_id)
+        except NotFound:
+            return False
+        return True
+
+    def _insert(self, name: str, header: FrameHeader, size: int) -> None:
         record = header.record
         exam = self._store.exams.get(record.exam_id)
         if record.frame_id != name or size != self._spool.size_of(record, header.payload_offset):

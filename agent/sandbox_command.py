@@ -109,5 +109,6 @@ address = "127.0.0.1"
 port = {description["listener_port"]}
 
 [exam]
+confirmation = "click"
 undo_window_s = {undo_window_s}
 """

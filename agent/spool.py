@@ -68,9 +68,18 @@ class Spool:
             ):  # fmt: skip
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
-    def write_frame(self, frame_id: str, header: bytes, payload_fd: int | None, payload_size: int) -> int:
-        """Store header and payload (a descriptor of `payload_size` bytes, None: in a clip's own file) and return the
-        file's size.
+    def write_frame(
+        self,
+        frame_id: str,
+        header: bytes,
+        payload_fd: int | None,
+        payload_size: int,
+        *,
+        offset: int = 0,
+        step: str = "capture",
+    ) -> int:
+        """Store header and payload (`payload_size` bytes of a descriptor from `offset` on, None: in a clip's own file)
+        and return the file's size.
 
         On return the file is whole, named and on the disk. Raises `DiskFull` or `StorageError`; then nothing
         of that name exists in `frames/`.
@@ -81,16 +90,16 @@ class Spool:
             try:
                 _write_all(fd, header)
                 if payload_fd is not None:
-                    _copy(payload_fd, fd, payload_size)
-                self._steps("capture:written")
+                    _copy(payload_fd, fd, payload_size, offset)
+                self._steps(f"{step}:written")
                 fsync_file(fd)
-                self._steps("capture:file-synced")
+                self._steps(f"{step}:file-synced")
             except BaseException:
                 part.unlink(missing_ok=True)
                 raise
             finally:
                 os.close(fd)
-            self._publish(part, self.frames / f"{frame_id}{FRAME}", "capture")
+            self._publish(part, self.frames / f"{frame_id}{FRAME}", step)
         return len(header) + (payload_size if payload_fd is not None else 0)
 
     def size_of(self, record: FrameRecord, payload_offset: int) -> int:
@@ -159,6 +168,21 @@ class Spool:
         with _storage_errors():
             for suffix in (CLIP, INDEX):
                 self._path(self.clips, frame_id, suffix).unlink(missing_ok=True)
+
+    def link_clip(self, old: str, new: str) -> None:
+        """Give a clip's payload a second name; on return that is durable. Purging one name leaves the other."""
+        with _storage_errors():
+            os.link(self._path(self.clips, old, CLIP), self._path(self.clips, new, CLIP))
+            fsync_folder(self.clips)
+
+    def linked_clips(self) -> set[str]:
+        """Return the clips whose payload has more names than one."""
+        with _storage_errors(), os.scandir(self.clips) as entries:
+            return {
+                entry.name[: -len(CLIP)]
+                for entry in entries
+                if entry.name.endswith(CLIP) and entry.stat(follow_symlinks=False).st_nlink > 1
+            }
 
     def begin_object(self, frame_id: str) -> int:
         """Return a new, empty, private file for the build child to write; the caller closes it."""
@@ -290,10 +314,10 @@ def _write_all(fd: int, data: bytes) -> None:
         rest = rest[os.write(fd, rest) :]
 
 
-def _copy(source: int, target: int, size: int) -> None:
-    offset = 0
-    while offset < size:
-        sent = os.sendfile(target, source, offset, size - offset)
+def _copy(source: int, target: int, size: int, offset: int = 0) -> None:
+    end = offset + size
+    while offset < end:
+        sent = os.sendfile(target, source, offset, end - offset)
         if sent == 0:
             raise StorageError("The payload is shorter than announced.")
         offset += sent

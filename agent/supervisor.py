@@ -120,7 +120,11 @@ class Supervisor:
             stamp=self.stamp,
             steps=kill_steps(),
             on_broken=self._broken,
+            boot_id=boot_id(),
+            vouch=self._clock.vouch,
         )
+        if store.dates.clock_confirmed(boot_id()):
+            self._clock.vouch()
         try:
             self._serve(House(ground), progress)
         finally:
@@ -145,7 +149,13 @@ class Supervisor:
     def stamp(self, who: str = "") -> Stamp:
         """Return this instant in this run."""
         now = self._clock.now()
-        return Stamp(at=now.isoformat(timespec="milliseconds"), unix=now.timestamp(), run_id=self._run_id, who=who)
+        return Stamp(
+            at=now.isoformat(timespec="milliseconds"),
+            unix=now.timestamp(),
+            run_id=self._run_id,
+            who=who,
+            boottime_ns=self._clock.boottime_ns(),
+        )
 
     # --- running --------------------------------------------------------------------------------------------
 

@@ -52,6 +52,10 @@ class WorklistView:
     truncated: bool
     filtered_out: int
     trouble: str
+    old: bool
+    """Older than the site likes: to be shown amber."""
+    click: bool
+    """Whether the list is young enough for a click to confirm, where the site takes clicks."""
     shown: int = 0
     """Entries in this answer; `hidden` more are in the list and were not asked for."""
     hidden: int = 0
@@ -138,6 +142,10 @@ class ScanView:
     at: str
     keys: tuple[str, ...]
     """Worklist entries that carry it; each is still to be confirmed by another act."""
+    band: PatientView
+    """What a wristband says of its wearer, as far as it says it."""
+    differs: tuple[str, ...]
+    """What of the open exam's patient it contradicts."""
     fits: bool | None
     """Whether it belongs to the open exam; None: none is open."""
 
@@ -160,6 +168,16 @@ class ExamView:
     series_instance_uid: str
     opened_at: str
     finished_at: str
+    asks: str
+    """Why *still this patient?* is to be answered before the next capture: `restart`, `idle`; empty: it is not."""
+    idle_s: float
+    """Seconds since the last picture or answer while the exam is open."""
+    warning: str
+    """About its order: `order-gone`, `order-changed`; empty: nothing."""
+    appendable: bool
+    """Another series of the same study may be begun."""
+    moved_from: str
+    """The exam from which its pictures were moved; empty: none."""
     undo_left_s: float | None
     captured: int
     sent: int
@@ -167,6 +185,9 @@ class ExamView:
     confirmed: int
     """Stills for which the archive took responsibility (Storage Commitment)."""
     held: int
+    deleted: int
+    """Stills deleted in review, restorable until release."""
+    key_images: int
     frames: tuple[FrameView, ...] = ()
 
 
@@ -185,6 +206,15 @@ class SourceView:
     """The exam open on it; empty: none, capture is off."""
     recording: bool
     """True: a clip is being recorded."""
+    token: str
+    """Of a page about this source; changes with the exam, its state and its questions, not with each picture."""
+    controller: str
+    """Who works on the open exam; empty: nobody yet."""
+    confirmation: str
+    """What confirms a patient here: `scan`, `reenter` or `click`."""
+    refusal_code: str
+    """Why the last press at a pedal came to nothing; empty: it did not, or a later one succeeded."""
+    refusal_at: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

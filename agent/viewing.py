@@ -8,6 +8,7 @@ from agent.scans import Scanned
 from agent.store import Exam, Job, StoredFrame
 from agent.store.tray import TrayItem
 from agent.view import FrameView, JobView, PatientView, ScanView, TrayView
+from agent.wristband import Band
 
 _JOB_WORDS = {
     JobState.PENDING: "waiting",
@@ -69,9 +70,25 @@ def tray_view(item: TrayItem) -> TrayView:
     )
 
 
+def band_view(band: Band) -> PatientView:
+    """Return what a wristband says, as a patient; empty where it says nothing."""
+    return PatientView(
+        name="^".join(part for part in (band.family, band.given) if part),
+        patient_id=band.numbers[-1] if band.numbers else "",
+        birth_date=band.birth_date,
+        sex="",
+    )
+
+
 def scan_view(scanned: Scanned) -> ScanView:
     return ScanView(
-        source=scanned.source, text=scanned.text, at=scanned.at, keys=scanned.keys, fits=scanned.fits
+        source=scanned.source,
+        text=scanned.text,
+        at=scanned.at,
+        keys=scanned.keys,
+        band=band_view(scanned.band),
+        differs=scanned.differs,
+        fits=scanned.fits,
     )
 
 

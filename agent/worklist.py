@@ -99,12 +99,37 @@ class Worklist:
             raise WorklistUnreachable("No worklist server is configured.")
         return echo(self.peer, self._peers)
 
-    def search(self, *, patient_id: str = "", accession_number: str = "", patient_name: str = "") -> WorklistAnswer:
-        """Ask the server for matching entries without touching the cached list (barcode, number, name)."""
+    def search(
+        self,
+        *,
+        patient_id: str = "",
+        accession_number: str = "",
+        patient_name: str = "",
+        deadline_s: float | None = None,
+    ) -> WorklistAnswer:
+        """Ask the server for matching entries without touching the cached list (barcode, number, name).
+
+        `deadline_s` bounds the whole of it where a person waits. Raises `WorklistUnreachable`, `WorklistRefused`.
+        """
         keys = replace(
             self._query(), patient_id=patient_id, accession_number=accession_number, patient_name=patient_name
         )
-        return self._ask(keys)
+        return self._ask(keys, deadline_s)
+
+    def find(self, numbers: tuple[str, ...], until_s: float, deadline_s: float) -> int:
+        """Ask the server for the entries that carry one of `numbers` (an order's, else a patient's) and keep them.
+
+        They stay in the cached list for `until_s` seconds, durable on return; returns how many there are.
+        """
+        for number in numbers:
+            for key in ("accession_number", "patient_id"):
+                answer = self.search(**{key: number}, deadline_s=deadline_s)
+                if answer.steps:
+                    stamp = self._stamp()
+                    self._store.worklists.add(answer.steps, stamp.unix + until_s, stamp)
+                    self._notice("worklist", "")
+                    return len(answer.steps)
+        return 0
 
     def _query(self, *, date_from: str = "", date_to: str = "") -> WorklistQuery:
         return WorklistQuery(
@@ -118,9 +143,9 @@ class Worklist:
             trim=self._rules.trim_keys,
         )
 
-    def _ask(self, query: WorklistQuery) -> WorklistAnswer:
+    def _ask(self, query: WorklistQuery, deadline_s: float | None = None) -> WorklistAnswer:
         try:
-            answer = self._call(query)
+            answer = self._call(query, deadline_s)
         except AgentError as e:
             self.trouble = e
             self._notice("worklist", "")
@@ -128,7 +153,7 @@ class Worklist:
         self.trouble = None
         return answer
 
-    def _call(self, query: WorklistQuery) -> WorklistAnswer:
+    def _call(self, query: WorklistQuery, deadline_s: float | None) -> WorklistAnswer:
         peer = self.peer
         if peer is None:
             raise WorklistUnreachable("No worklist server is configured.")
@@ -138,7 +163,7 @@ class Worklist:
         limit += query.max_items * _SECONDS_PER_ANSWER + 10
         request: dict[str, Any] = {"peer": asdict(peer), "query": to_plain(query)}
         with self._asking:
-            answer, _ = self._peers.call("worklist", request, deadline_s=limit)
+            answer, _ = self._peers.call("worklist", request, deadline_s=min(limit, deadline_s or limit))
         try:
             return from_plain(WorklistAnswer, answer["answer"])
         except (KeyError, ValueError) as e:

@@ -194,14 +194,15 @@ def exam_show(client: Client, exam_id: str) -> tuple[Any, str]:
 @client_command(exam, "start")
 @click.argument("key")
 @click.option("--source", default="", help="Which source; default: the only one.")
+@click.option("--mode", type=click.Choice(["", "scan", "reenter", "click"]), default="",
+              help="What confirms the patient; empty: told from what was typed.")  # fmt: skip
 @click.option("--confirm", "typed", default="", help="What was typed or scanned to confirm the patient.")
-def exam_start(client: Client, key: str, source: str, typed: str) -> tuple[Any, str]:
+@click.option("--finish-open", default="", help="The open exam that ends by this act.")
+def exam_start(client: Client, key: str, source: str, mode: str, typed: str, finish_open: str) -> tuple[Any, str]:
     """Open an exam for the worklist entry KEY (its beginning is enough where it is unique)."""
-    entries = [e for e in client.get("/worklist")["entries"] if e["key"].startswith(key)]
-    if len(entries) != 1:
-        raise NotFound("No entry, or more than one, has a key that begins so.")
-    entry = entries[0]
-    body = {"source": _source(client, source), "key": entry["key"], "digest": entry["digest"], "typed": typed}
+    entry = identity.chosen(client, key)
+    body = {"source": only_source(client, source), "key": entry["key"], "digest": entry["digest"]}
+    body |= {"mode": mode, "typed": typed, "finish_open": finish_open}
     return _opened(client.post("/exams", body))
 
 
@@ -219,7 +220,7 @@ def exam_unscheduled(client: Client, **v: str) -> tuple[Any, str]:
         "patient_birth_date": v["birth_date"],
         "patient_sex": v["sex"],
     }
-    body = {"source": _source(client, v["source"]), "patient": patient}
+    body = {"source": only_source(client, v["source"]), "patient": patient}
     return _opened(client.post("/exams/unscheduled", body))
 
 
@@ -227,7 +228,7 @@ def exam_unscheduled(client: Client, **v: str) -> tuple[Any, str]:
 @click.option("--source", default="")
 def exam_emergency(client: Client, source: str) -> tuple[Any, str]:
     """Open an exam under a temporary identity."""
-    return _opened(client.post("/exams/emergency", {"source": _source(client, source)}))
+    return _opened(client.post("/exams/emergency", {"source": only_source(client, source)}))
 
 
 def _exam_act(event: str, sentence: str) -> None:
@@ -259,7 +260,7 @@ def capture(client: Client, source: str, trigger: str) -> tuple[Any, str]:
     """Capture one picture into the open exam."""
     pressed = monotonic_ns()
     body = {"trigger_id": trigger or uuid.uuid4().hex, "pressed_ns": pressed}
-    view = client.post(f"/sources/{_source(client, source)}/capture", body)
+    view = client.post(f"/sources/{only_source(client, source)}/capture", body)
     return view, f"captured: picture {view['number']} ({view['columns']}×{view['rows']}), safe on this box"
 
 
@@ -273,7 +274,7 @@ def clip() -> None:
 def clip_start(client: Client, source: str) -> tuple[Any, str]:
     """Begin a clip."""
     body = {"trigger_id": uuid.uuid4().hex, "pressed_ns": monotonic_ns()}
-    view = client.post(f"/sources/{_source(client, source)}/clip/start", body)
+    view = client.post(f"/sources/{only_source(client, source)}/clip/start", body)
     return view, "recording: what is recorded is safe on this box, to the second"
 
 
@@ -281,7 +282,7 @@ def clip_start(client: Client, source: str) -> tuple[Any, str]:
 @click.option("--source", default="")
 def clip_stop(client: Client, source: str) -> tuple[Any, str]:
     """End the clip."""
-    view = client.post(f"/sources/{_source(client, source)}/clip/stop")
+    view = client.post(f"/sources/{only_source(client, source)}/clip/stop")
     return view, f"recorded: picture {view['number']}, {view['frames']} frames, safe on this box"
 
 
@@ -303,7 +304,7 @@ def tray_list(client: Client) -> tuple[Any, str]:
 @click.option("--source", default="")
 def tray_assign(client: Client, item_id: str, source: str) -> tuple[Any, str]:
     """Put an item into the exam that is open."""
-    view = client.post(f"/tray/{item_id}/assign", {"source": _source(client, source)})
+    view = client.post(f"/tray/{item_id}/assign", {"source": only_source(client, source)})
     return view, f"assigned: picture {view['number']}, safe on this box"
 
 
@@ -319,7 +320,7 @@ def tray_discard(client: Client, item_id: str, reason: str) -> tuple[Any, str]:
 @click.option("--source", default="")
 def finish(client: Client, source: str) -> tuple[Any, str]:
     """Finish the open exam."""
-    name = _source(client, source)
+    name = only_source(client, source)
     exam_id = next((s["exam_id"] for s in client.get("/sources") if s["name"] == name), "")
     if not exam_id:
         raise NotFound("No exam is open.")
@@ -335,7 +336,7 @@ def fault(client: Client, source: str, fault: str) -> tuple[Any, str]:
     return client.post(f"/sources/{source}/fault", {"fault": fault}), f"{source}: {fault}"
 
 
-def _source(client: Client, name: str) -> str:
+def only_source(client: Client, name: str) -> str:
     if name:
         return name
     names = [source["name"] for source in client.get("/sources")]
@@ -400,3 +401,6 @@ for _event, _sentence in {
     "discard": "Give one job up, with a reason.",
 }.items():
     _job_act(_event, _sentence)
+
+
+from agent.cli import identity  # noqa: E402 - adds its commands to the groups above

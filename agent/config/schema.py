@@ -229,6 +229,11 @@ class Configuration(Section):
         found = [d for d in self.destination if d.name == name]
         return Route(name, found[0].required, found[0].commitment) if found else None
 
+    def confirmation(self, source: str) -> str:
+        """Return what confirms a patient at a source: as configured, else by whether it has a barcode reader."""
+        has_reader = any(t.source == source and t.reads_barcodes() for t in self.trigger)
+        return self.exam.confirmation or ("scan" if has_reader else "reenter")
+
     def listener_tls(self) -> TlsMaterial | None:
         """Return how the listener proves who it is; None: it listens without TLS."""
         if self.listener is None or not self.listener.tls or self.tls is None:

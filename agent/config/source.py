@@ -226,3 +226,8 @@ class TriggerConfig(Driven):
     def kind(cls) -> str:
         """Return `trigger`."""
         return "trigger"
+
+    def reads_barcodes(self) -> bool:
+        """Return whether this is a reader: what it says is a scan, not a press."""
+        action = self.options.get("action") or options.defaults(self.driver).get("action")
+        return action == "scan"

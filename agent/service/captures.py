@@ -5,11 +5,14 @@ from __future__ import annotations
 import uuid
 from contextlib import AbstractContextManager
 
+from agent.actor import BOX, Actor
 from agent.clips import Clips
+from agent.control import Control
 from agent.devices import Devices
 from agent.errors import BadRequest
 from agent.exam import Examinations, Press
 from agent.scans import Scans
+from agent.service.patients import Patients
 from agent.view import ClipView, FrameView, ScanView
 from agent.viewing import frame_view, scan_view
 
@@ -20,38 +23,64 @@ class Captures:
     """Presses, clips, barcodes and previews of the sources."""
 
     def __init__(
-        self, devices: Devices, exams: Examinations, clips: Clips, scans: Scans
+        self, devices: Devices, exams: Examinations, clips: Clips, scans: Scans, patients: Patients, control: Control
     ) -> None:
         self._devices, self._exams, self._clips, self._scans = devices, exams, clips, scans
+        self._patients, self._control = patients, control
+
+    def _assert_may_act(self, source: str, token: str, actor: Actor) -> None:
+        self._exams.assert_current(source, token)
+        self._control.assert_mine(source, actor)
 
     def _press(self, trigger_id: str, pressed_ns: int | None) -> Press:
         if not trigger_id or len(trigger_id) > 64:
             raise BadRequest("A press needs an identifier (1 to 64 characters).")
         return Press(trigger_id=trigger_id, pressed_ns=pressed_ns or self._exams.now_ns())
 
-    def still(self, source: str, trigger_id: str, pressed_ns: int | None = None, exam_id: str = "") -> FrameView:
+    def still(
+        self,
+        source: str,
+        trigger_id: str,
+        pressed_ns: int | None = None,
+        exam_id: str = "",
+        *,
+        token: str = "",
+        actor: Actor = BOX,
+    ) -> FrameView:
         """Capture one still; on return it is durable on the disk and in the database (the tick)."""
+        self._assert_may_act(source, token, actor)
         return frame_view(self._exams.capture(source, self._press(trigger_id, pressed_ns), exam_id=exam_id))
 
-    def start_clip(self, source: str, trigger_id: str, pressed_ns: int | None = None, exam_id: str = "") -> ClipView:
+    def start_clip(
+        self,
+        source: str,
+        trigger_id: str,
+        pressed_ns: int | None = None,
+        exam_id: str = "",
+        *,
+        token: str = "",
+        actor: Actor = BOX,
+    ) -> ClipView:
         """Begin a clip; on return its first frame is durable."""
+        self._assert_may_act(source, token, actor)
         running = self._clips.start(source, self._press(trigger_id, pressed_ns), exam_id=exam_id)
         return ClipView(frame_id=running.frame_id, exam_id=running.exam_id, started_at=running.started_at)
 
-    def stop_clip(self, source: str) -> FrameView:
+    def stop_clip(self, source: str, *, token: str = "", actor: Actor = BOX) -> FrameView:
         """End the clip that runs; on return it is a durable picture of its exam."""
+        self._assert_may_act(source, token, actor)
         return frame_view(self._clips.stop(source))
 
-    def cancel_scan(self, source: str) -> None:
+    def cancel_scan(self, source: str, *, actor: Actor = BOX) -> None:
         """End a scan that runs; the pages that were kept stay."""
+        self._control.assert_mine(source, actor)
         self._devices.get(source).cancel()
 
     def scanned(self, source: str, text: str) -> ScanView:
-        """Take a barcode from a screen or a program as from the box's own reader."""
+        """Take a barcode from a screen or a program as from the box's own reader; an unknown one is asked for."""
         if not 0 < len(text) <= _MOST_SCANNED:
             raise BadRequest("A scan has 1 to 256 characters.")
-        self._devices.get(source)
-        return scan_view(self._scans.seen(source, text))
+        return self._patients.scanned(source, text)
 
     def last_scan(self, source: str) -> ScanView | None:
         """Return the last scan at `source` in this run, if any."""

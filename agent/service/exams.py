@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from agent.actor import Actor
 from agent.building import Building
 from agent.clock import Clock
+from agent.confirm_view import ControlView, CorrectionView
+from agent.control import Control, holder
 from agent.devices import Devices
-from agent.errors import BadRequest, NotFound
+from agent.errors import BadRequest, NoOpenExam, NotFound
 from agent.exam import Examinations
-from agent.lifecycle import FrameState, JobState
+from agent.lifecycle import ExamState, FrameState, JobState
 from agent.model import Patient
+from agent.opening import APPENDABLE, Confirmed, Opening, Shown
+from agent.service.corrections import Corrections, Target
 from agent.store import Exam, Store
 from agent.store.jobs import STORE
 from agent.view import ExamView
@@ -19,9 +24,22 @@ class Exams:
     """Opens, finishes and shows exams; what is said to be open or finished is durable."""
 
     def __init__(
-        self, store: Store, clock: Clock, devices: Devices, exams: Examinations, building: Building
+        self,
+        store: Store,
+        clock: Clock,
+        devices: Devices,
+        exams: Examinations,
+        building: Building,
+        opening: Opening,
+        corrections: Corrections,
+        control: Control,
+        *,
+        box: str,
+        temporary_issuer: str,
     ) -> None:
         self._store, self._clock, self._devices, self._exams, self._building = store, clock, devices, exams, building
+        self._opening, self._corrections, self._control = opening, corrections, control
+        self._box, self._issuer = box, temporary_issuer
 
     # --- looking --------------------------------------------------------------------------------------------
 
@@ -59,43 +77,170 @@ class Exams:
             study_instance_uid=exam.snapshot.study_instance_uid,
             series_instance_uid=exam.series_instance_uid,
             opened_at=exam.opened_at,
+            asks=self._exams.asks(exam),
+            idle_s=self._exams.idle_s(exam),
+            warning=exam.warning,
+            appendable=exam.state in APPENDABLE,
+            moved_from=exam.moved_from,
             finished_at=exam.finished_at,
             undo_left_s=max(0.0, exam.release_due - now) if exam.release_due is not None else None,
             captured=exam.captured,
             sent=len(all_in([job for job in jobs if job.required], (JobState.DONE, JobState.CONFIRMED))),
             confirmed=len(all_in([job for job in jobs if job.commits], (JobState.CONFIRMED,))),
+            deleted=sum(frame.state is FrameState.TOMBSTONED for frame in frames),
+            key_images=0,
             held=sum(frame.state is FrameState.HELD for frame in frames),
             frames=tuple(frame_view(frame) for frame in frames) if with_frames else (),
         )
 
+    # --- who works here -------------------------------------------------------------------------------------
+
+    def token(self, source: str) -> str:
+        """Return what a page about `source` carries; an act with an older one is refused (`OutOfDate`)."""
+        self._devices.get(source)
+        return self._exams.token(source)
+
+    def control(self, source: str, actor: Actor) -> ControlView:
+        """Return who works on `source`, and whether that is `actor`."""
+        self._devices.get(source)
+        exam = self._store.exams.open_on(source)
+        return ControlView(
+            source=source,
+            token=self._exams.token(source),
+            exam_id=exam.exam_id if exam else "",
+            controller=self._control.controller(source),
+            mine=self._control.is_mine(source, actor),
+        )
+
+    def take_over(self, source: str, actor: Actor) -> ControlView:
+        """Make `actor` the one who works on the open exam; the other screen only shows from now on. In the history."""
+        self._devices.get(source)
+        exam = self._store.exams.open_on(source)
+        if exam is None:
+            raise NoOpenExam("No exam is open: there is nothing to take over.")
+        self._store.exams.remark(exam.exam_id, "take over", self._exams.stamp(actor.name))
+        self._control.take(source, exam.exam_id, actor)
+        self._exams.told(exam.exam_id)
+        return self.control(source, actor)
+
+    def _assert_may_act(self, source: str, token: str, actor: Actor) -> None:
+        self._exams.assert_current(source, token)
+        self._control.assert_mine(source, actor)
+
     # --- acting ---------------------------------------------------------------------------------------------
 
-    def start(self, source: str, key: str, digest: str, typed: str, who: str) -> ExamView:
-        """Open an exam for a worklist entry as it was shown and confirmed; durable on return."""
-        return self.view(self._exams.open_scheduled(source, key, digest, typed, who), with_frames=True)
+    def start(
+        self,
+        source: str,
+        key: str,
+        digest: str,
+        typed: str,
+        actor: Actor,
+        *,
+        mode: str = "",
+        finish_open: str = "",
+        token: str = "",
+    ) -> ExamView:
+        """Open an exam for a worklist entry as it was shown and confirmed; durable on return.
 
-    def start_unscheduled(self, source: str, patient: Patient, who: str) -> ExamView:
-        """Open an exam for a patient without an order; durable on return."""
-        return self.view(self._exams.open_unscheduled(source, patient, who), with_frames=True)
+        `mode` says what confirmed the patient (`scan`, `reenter`, `click`; empty: by what was `typed`); `finish_open`
+        is the exam on the source that ends by this act.
+        """
+        self._assert_may_act(source, token, actor)
+        shown = Shown(key=key, digest=digest, mode=mode, typed=typed, holder=holder(actor))
+        return self._open(source, self._opening.confirmed(source, shown, actor.name), actor, finish_open)
 
-    def start_emergency(self, source: str, who: str) -> ExamView:
-        """Open an exam under a temporary identity; durable on return."""
-        return self.view(self._exams.open_emergency(source, who), with_frames=True)
+    def start_unscheduled(
+        self, source: str, patient: Patient, actor: Actor, *, finish_open: str = "", token: str = ""
+    ) -> ExamView:
+        """Open an exam for a patient without an order; durable on return. Raises `InvalidPatient`."""
+        self._assert_may_act(source, token, actor)
+        return self._open(source, self._opening.typed(patient, actor.name), actor, finish_open)
 
-    def apply(self, exam_id: str, event: str, who: str, reason: str = "", code: str = "") -> ExamView:
+    def start_emergency(self, source: str, actor: Actor, *, finish_open: str = "", token: str = "") -> ExamView:
+        """Open an exam under a temporary identity; durable on return. Never asks who works on the source."""
+        self._exams.assert_current(source, token)
+        return self._open(source, self._opening.emergency(self._box, self._issuer, actor.name), actor, finish_open)
+
+    def append(
+        self,
+        exam_id: str,
+        source: str,
+        actor: Actor,
+        *,
+        mode: str = "",
+        typed: str = "",
+        finish_open: str = "",
+        token: str = "",
+    ) -> ExamView:
+        """Open another series of a study that this box knows, the patient confirmed anew; durable on return."""
+        self._assert_may_act(source, token, actor)
+        shown = Shown(key="", digest="", mode=mode, typed=typed, holder=holder(actor))
+        exam = self._corrections.append(exam_id, source, shown, actor, finish_open)
+        self._control.take(source, exam.exam_id, actor)
+        return self.view(exam, with_frames=True)
+
+    def _open(self, source: str, confirmed: Confirmed, actor: Actor, finish_open: str) -> ExamView:
+        exam = self._opening.open(source, confirmed, actor.name, finish_open=finish_open)
+        self._control.take(source, exam.exam_id, actor)
+        self._building.wake()
+        return self.view(exam, with_frames=True)
+
+    def reidentify(self, exam_id: str, target: Target, reason: str, actor: Actor, *, token: str = "") -> ExamView:
+        """Make the pictures of an exam those of another patient or order, and return the new exam; durable on return.
+
+        Before anything was built the old exam is discarded, afterwards its removal at the archive is asked for.
+        """
+        old = self._store.exams.get(exam_id)
+        self._exams.assert_current(old.source, token)
+        if old.state is ExamState.OPEN:
+            self._control.assert_mine(old.source, actor)
+        exam = self._corrections.reidentify(exam_id, target, reason, actor)
+        if exam.state is ExamState.OPEN:
+            self._control.take(exam.source, exam.exam_id, actor)
+        self._building.wake()
+        return self.view(exam, with_frames=True)
+
+    def date(
+        self, exam_id: str, actor: Actor, *, shift_s: float | None = None, instant: str = "", token: str = ""
+    ) -> ExamView:
+        """Say when pictures were taken whose clock nobody vouched for: then they are built; durable on return.
+
+        By `shift_s` seconds, by the `instant` of the first, or with neither by the boot clock of the same boot.
+        """
+        self._exams.assert_current(self._store.exams.get(exam_id).source, token)
+        exam = self._corrections.date(exam_id, actor, shift_s=shift_s, instant=instant)
+        self._building.wake()
+        return self.view(exam, with_frames=True)
+
+    def corrections(self) -> tuple[CorrectionView, ...]:
+        """Return every move of pictures from one patient to another, oldest first."""
+        return self._corrections.all()
+
+    def apply(
+        self, exam_id: str, event: str, actor: Actor, reason: str = "", code: str = "", *, token: str = ""
+    ) -> ExamView:
         """`finish`, `undo`, `release`, `hold`, `discard` or `resume` an exam; durable on return.
 
         `code` (PS3.16 CID 9300, as 110514 for a wrong worklist entry) is told to the RIS about a discarded exam.
         """
-        if event == "finish":
-            exam = self._exams.finish(exam_id, who)
-        elif event == "resume":
-            exam = self._exams.still_this_patient(exam_id, who)
-        elif event in ("undo", "release", "hold", "discard"):
-            if event == "discard" and not reason.strip():
-                raise BadRequest("Discarding an exam needs a reason.")
-            exam = self._exams.apply(exam_id, event, who, reason, code)
-        else:
-            raise NotFound("There is no such act.")
+        before = self._store.exams.get(exam_id)
+        self._exams.assert_current(before.source, token)
+        if before.state is ExamState.OPEN:
+            self._control.assert_mine(before.source, actor)
+        exam = self._apply(exam_id, event, actor.name, reason, code)
+        if exam.state is ExamState.OPEN:
+            self._control.take(exam.source, exam.exam_id, actor)
         self._building.wake()
         return self.view(exam, with_frames=True)
+
+    def _apply(self, exam_id: str, event: str, who: str, reason: str, code: str) -> Exam:
+        if event == "finish":
+            return self._exams.finish(exam_id, who)
+        if event == "resume":
+            return self._exams.still_this_patient(exam_id, who)
+        if event not in ("undo", "release", "hold", "discard"):
+            raise NotFound("There is no such act.")
+        if event == "discard" and not reason.strip():
+            raise BadRequest("Discarding an exam needs a reason.")
+        return self._exams.apply(exam_id, event, who, reason, code)

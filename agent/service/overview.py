@@ -7,18 +7,24 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from agent import __version__
+from agent.actor import Actor, Role
 from agent.clock import Clock
 from agent.delivery import Destination
 from agent.devices import Devices
+from agent.errors import BadRequest, OutOfDate
 from agent.lifecycle import DestinationState
 from agent.model import PeerAddress
 from agent.service.age import age
 from agent.spool import Spool
-from agent.store import Store
+from agent.store import Stamp, Store
 from agent.view import AlarmView, DestinationView, ProcessView, SourceView, StatusView
 from agent.worklist import Worklist
+
+_SHOWN_S = 120.0
+"""A time that a person saw on a page is believed for so long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,10 +52,14 @@ class Overview:
         destinations: dict[str, Destination],
         *,
         recording: Callable[[str], bool],
+        exam_facts: Callable[[str], dict[str, str]],
+        confirm_clock: Callable[[Stamp], None],
+        stamp: Callable[[str], Stamp],
     ) -> None:
         self._facts, self._store, self._spool, self._clock = facts, store, spool, clock
         self._devices, self._worklist, self._destinations = devices, worklist, destinations
-        self._recording = recording
+        self._recording, self._exam_facts = recording, exam_facts
+        self._confirm_clock, self._stamp = confirm_clock, stamp
         self.page = ""
         self.metrics: Callable[[], str] = str
         self.images_left: Callable[[], int] = int
@@ -79,6 +89,19 @@ class Overview:
             page=self.page,
         )
 
+    def confirm_clock(self, actor: Actor, shown: str = "") -> StatusView:
+        """Trust the clock until the next boot, because a named person says that it is right (ruling 6); durable.
+
+        `shown` is the time that the person saw (ISO 8601): more than two minutes ago is out of date. Somebody who is
+        not named is not believed.
+        """
+        if actor.role is not Role.BOX and not actor.name.strip():
+            raise BadRequest("A named person has to vouch for the clock.")
+        if shown and abs(_seconds(self._clock.now(), shown)) > _SHOWN_S:
+            raise OutOfDate("The time that was shown is not the box's time any more.")
+        self._confirm_clock(self._stamp(actor.name))
+        return self.status()
+
     def unsent(self) -> int:
         """Return how many jobs are neither sent nor discarded."""
         return sum(self._store.jobs.unsent().values())
@@ -99,6 +122,7 @@ class Overview:
                     resident_kb=device.resident_kb,
                     exam_id=exam.exam_id if exam else "",
                     recording=self._recording(device.name),
+                    **self._exam_facts(device.name),
                 )
             )
         return tuple(views)
@@ -132,6 +156,14 @@ class Overview:
             threads=threading.active_count(),
             modules=tuple(sorted({name.partition(".")[0] for name in sys.modules})),
         )
+
+
+def _seconds(now: datetime, shown: str) -> float:
+    try:
+        told = datetime.fromisoformat(shown)
+        return (now - (told if told.tzinfo else told.replace(tzinfo=now.tzinfo))).total_seconds()
+    except (ValueError, OverflowError):
+        raise BadRequest("The time was not understood.") from None
 
 
 def _proc_status() -> str:

@@ -8,12 +8,14 @@ from pathlib import Path
 from agent.errors import AgentError
 from agent.store.commitments import Commitments, Transaction, Verdict
 from agent.store.database import Database
+from agent.store.dates import Dates
 from agent.store.desk import Desk
 from agent.store.destinations import Destinations
-from agent.store.exams import Exam, Exams
+from agent.store.exams import Ending, Exam, Exams
 from agent.store.figures import Figures
 from agent.store.frames import Frames, StoredFrame
 from agent.store.jobs import Job, Jobs
+from agent.store.moves import Move, MovedFrame, Moves
 from agent.store.recordings import Recording, Recordings
 from agent.store.records import Records
 from agent.store.renditions import Renditions
@@ -24,8 +26,8 @@ from agent.store.tray import Tray
 from agent.store.worklists import CachedList, Entry, Worklists
 
 __all__ = [
-    "CachedList", "Entry", "Exam", "Job", "NewStep", "Recording", "Stamp", "Step", "Store", "StoredFrame",
-    "Transaction", "Verdict",
+    "CachedList", "Ending", "Entry", "Exam", "Job", "Move", "MovedFrame", "NewStep", "Recording", "Stamp", "Step",
+    "Store", "StoredFrame", "Transaction", "Verdict",
 ]  # fmt: skip
 
 
@@ -43,6 +45,8 @@ class Store:
         self._database = Database(path, on_broken=on_broken, make_room=make_room)
         self.exams = Exams(self._database)
         self.frames = Frames(self._database)
+        self.moves = Moves(self._database)
+        self.dates = Dates(self._database)
         self.recordings = Recordings(self._database)
         self.tray = Tray(self._database)
         self.jobs = Jobs(self._database)

@@ -26,6 +26,8 @@ _WRITE_TIMEOUT_S = 60.0
 
 _ABORTS: dict[str, Callable[[], AgentError]] = {
     "exam is not open": ExamClosed,
+    "identity is not readable": lambda: IdentityBlocked("The patient's name or number is not readable."),
+    "patient id is missing": lambda: IdentityBlocked("The patient has no number."),
     "study of another patient": lambda: IdentityBlocked("This study already belongs to another patient."),
 }
 

@@ -5,72 +5,30 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from agent.errors import AnotherExamOpen, NotFound, OutOfDate, WrongState
+from agent.errors import WrongState
 from agent.lifecycle import ExamState
-from agent.model import Equipment, ExamKind, FrameRecord, IdentitySnapshot
-from agent.plain import from_plain, to_plain
+from agent.model import Equipment, FrameRecord, IdentitySnapshot
+from agent.plain import to_plain
 from agent.store import steps
-from agent.store.database import Connection, Database, Row
+from agent.store.database import Connection, Database
+from agent.store.exam_rows import (
+    SELECT,
+    STEP_ENDS,
+    Ending,
+    Exam,
+    assert_free,
+    assert_same_entry,
+    end,
+    exam_from_row,
+    get,
+    insert,
+    patient_key,
+)
 from agent.store.transition import Stamp, move, note
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exam:
-    """One exam as the rooms above see it."""
-
-    exam_id: str
-    source: str
-    state: ExamState
-    reason: str
-    kind: ExamKind
-    entry_key: str
-    snapshot: IdentitySnapshot
-    snapshot_sha256: str
-    equipment: Equipment
-    series_instance_uid: str
-    series_number: int
-    opened_at: str
-    opened_boottime_ns: int
-    run_id: str
-    finished_at: str
-    release_due: float | None
-    captured: int
-    """Stills that are neither deleted nor purged."""
-
-
-_SELECT = """SELECT exam.*, (SELECT count(*) FROM frame WHERE frame.exam_id = exam.exam_id
-    AND frame.state IN ('captured', 'built', 'held')) AS captured FROM exam """
-
-
-def exam_from_row(row: Row) -> Exam:
-    """Return the typed exam of one row of `_SELECT`."""
-    return Exam(
-        exam_id=row["exam_id"],
-        source=row["source"],
-        state=ExamState(row["state"]),
-        reason=row["reason"],
-        kind=ExamKind(row["kind"]),
-        entry_key=row["entry_key"],
-        snapshot=from_plain(IdentitySnapshot, json.loads(row["snapshot"])),
-        snapshot_sha256=row["snapshot_sha256"],
-        equipment=from_plain(Equipment, json.loads(row["equipment"])),
-        series_instance_uid=row["series_instance_uid"],
-        series_number=row["series_number"],
-        opened_at=row["opened_at"],
-        opened_boottime_ns=row["opened_boottime_ns"],
-        run_id=row["run_id"],
-        finished_at=row["finished_at"],
-        release_due=row["release_due"],
-        captured=row["captured"],
-    )
-
-
-def patient_key(snapshot: IdentitySnapshot) -> str:
-    """Return what tells two patients apart in the database: identifier and its issuer."""
-    return f"{snapshot.patient.patient_id}\x1f{snapshot.patient.issuer_of_patient_id}"
+__all__ = ["Ending", "Exam", "Exams", "exam_from_row"]
 
 
 class Exams:
@@ -91,39 +49,34 @@ class Exams:
         *,
         entry_key: str = "",
         entry_digest: str = "",
+        ending: Ending | None = None,
     ) -> Exam:
         """Open an exam on `source`; on return it and its snapshot are durable.
 
         With `entry_digest` the worklist entry must still be what the person confirmed, checked in the same
-        transaction. Raises `AnotherExamOpen`, `OutOfDate`, `IdentityBlocked` (study of another patient).
+        transaction; `ending` closes the exam that is open in it as well. Raises `AnotherExamOpen`, `OutOfDate`,
+        `OrderChanged`, `IdentityBlocked` (study of another patient).
         """
 
         def work(connection: Connection) -> Exam:
-            _assert_same_entry(connection, entry_key, entry_digest)
-            _assert_free(connection, source)
-            connection.execute(
-                "INSERT INTO exam (exam_id, source, state, kind, entry_key, snapshot, snapshot_sha256, equipment,"
-                " patient_key, study_instance_uid, series_instance_uid, series_number, opened_at,"
-                " opened_boottime_ns, run_id) VALUES (?, ?, 'open', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    exam_id,
-                    source,
-                    snapshot.kind.value,
-                    entry_key,
-                    snapshot.canonical(),
-                    snapshot.digest(),
-                    json.dumps(to_plain(equipment), ensure_ascii=False, sort_keys=True),
-                    patient_key(snapshot),
-                    snapshot.study_instance_uid,
-                    series_instance_uid,
-                    _next_series_number(connection, snapshot.study_instance_uid),
-                    stamp.at,
-                    opened_boottime_ns,
-                    stamp.run_id,
-                ),
+            assert_same_entry(connection, entry_key, entry_digest)
+            if ending is not None:
+                end(connection, ending, stamp)
+            assert_free(connection, source)
+            insert(
+                connection,
+                exam_id,
+                source,
+                ExamState.OPEN,
+                snapshot,
+                equipment,
+                series_instance_uid,
+                opened_boottime_ns,
+                stamp,
+                entry_key=entry_key,
             )
             note(connection, "exam", exam_id, "open", "", ExamState.OPEN, stamp)
-            return _get(connection, exam_id)
+            return get(connection, exam_id)
 
         return self._database.write(work)
 
@@ -174,24 +127,77 @@ class Exams:
     def get(self, exam_id: str) -> Exam:
         """Return one exam; raises `NotFound`."""
         with self._database.read() as connection:
-            return _get(connection, exam_id)
+            return get(connection, exam_id)
 
     def open_on(self, source: str) -> Exam | None:
         """Return the exam that accepts captures on `source` now."""
         with self._database.read() as connection:
-            row = connection.execute(_SELECT + "WHERE source = ? AND state = 'open'", (source,)).fetchone()
+            row = connection.execute(SELECT + "WHERE source = ? AND state = 'open'", (source,)).fetchone()
             return exam_from_row(row) if row else None
+
+    def latest_on(self, source: str) -> Exam | None:
+        """Return the exam that was opened last on `source`, whatever became of it."""
+        query = SELECT + "WHERE source = ? ORDER BY exam.rowid DESC LIMIT 1"
+        with self._database.read() as connection:
+            row = connection.execute(query, (source,)).fetchone()
+            return exam_from_row(row) if row else None
+
+    def idle(self, exam_id: str, active_ns: int, event: str, reason: str, stamp: Stamp) -> Exam | None:
+        """Close an exam (`hold`, `discard`) that nobody used since `active_ns`; durable. None: somebody did meanwhile.
+
+        What is being recorded for it counts as use.
+        """
+
+        def work(connection: Connection) -> Exam | None:
+            exam = get(connection, exam_id)
+            recording = connection.execute("SELECT 1 FROM recording WHERE exam_id = ?", (exam_id,)).fetchone()
+            if exam.state is not ExamState.OPEN or exam.active_ns != active_ns or recording:
+                return None
+            end(connection, Ending(exam_id=exam_id, event=event, reason=reason, release_due=0), stamp)
+            return get(connection, exam_id)
+
+        return self._database.write(work)
+
+    def warn(self, exam_id: str, warning: str, stamp: Stamp) -> bool:
+        """Keep what a person should know about the order; the same warning again changes nothing (False)."""
+
+        def work(connection: Connection) -> bool:
+            exam = get(connection, exam_id)
+            if exam.warning == warning:
+                return False
+            note(connection, "exam", exam_id, "warn", exam.state, exam.state, stamp, code=warning)
+            connection.execute("UPDATE exam SET warning = ? WHERE exam_id = ?", (warning, exam_id))
+            return True
+
+        return self._database.write(work)
+
+    def remark(self, exam_id: str, event: str, stamp: Stamp, *, code: str = "") -> None:
+        """Write something about an exam into its history that changes no state (`take over`); durable on return."""
+
+        def work(connection: Connection) -> None:
+            exam = get(connection, exam_id)
+            note(connection, "exam", exam_id, event, exam.state, exam.state, stamp, code=code)
+
+        self._database.write(work)
+
+    def begun(self, study_instance_uid: str) -> Exam | None:
+        """Return the exam of which the first object of a study was built: it said when the study began."""
+        query = """SELECT frame.exam_id FROM sop_instance JOIN frame USING (frame_id) JOIN exam USING (exam_id)
+            WHERE exam.study_instance_uid = ? ORDER BY sop_instance.built_at, sop_instance.rowid LIMIT 1"""
+        with self._database.read() as connection:
+            row = connection.execute(query, (study_instance_uid,)).fetchone()
+            return get(connection, row["exam_id"]) if row else None
 
     def recent(self, limit: int = 200) -> list[Exam]:
         """Return the newest exams, all states, newest first."""
         with self._database.read() as connection:
-            rows = connection.execute(_SELECT + "ORDER BY opened_at DESC, exam.rowid DESC LIMIT ?", (limit,))
+            rows = connection.execute(SELECT + "ORDER BY opened_at DESC, exam.rowid DESC LIMIT ?", (limit,))
             return [exam_from_row(row) for row in rows]
 
     def in_state(self, state: ExamState) -> list[Exam]:
         """Return the exams in `state`, oldest first."""
         with self._database.read() as connection:
-            rows = connection.execute(_SELECT + "WHERE state = ? ORDER BY opened_at, exam.rowid", (state.value,))
+            rows = connection.execute(SELECT + "WHERE state = ? ORDER BY opened_at, exam.rowid", (state.value,))
             return [exam_from_row(row) for row in rows]
 
     def finish(self, exam_id: str, release_due: float, stamp: Stamp) -> Exam:
@@ -203,7 +209,7 @@ class Exams:
                 "UPDATE exam SET finished_at = ?, release_due = ? WHERE exam_id = ?",
                 (stamp.at, release_due, exam_id),
             )
-            return _get(connection, exam_id)
+            return get(connection, exam_id)
 
         return self._database.write(work)
 
@@ -216,30 +222,33 @@ class Exams:
 
         def work(connection: Connection) -> Exam:
             if event == "undo":
-                _assert_free(connection, _get(connection, exam_id).source)
+                assert_free(connection, get(connection, exam_id).source)
             if event == "discard":
                 _assert_nothing_built(connection, exam_id)
             move(connection, "exam", exam_id, event, stamp, code=reason)
-            if event in _STEP_ENDS:
-                steps.end(connection, exam_id, _STEP_ENDS[event], stamp, reason=code)
+            if event in STEP_ENDS:
+                steps.end(connection, exam_id, STEP_ENDS[event], stamp, reason=code)
             connection.execute(
-                "UPDATE exam SET reason = ?, release_due = NULL, run_id = ? WHERE exam_id = ?",
-                (reason, stamp.run_id, exam_id),
+                "UPDATE exam SET reason = ?, release_due = NULL, run_id = ?, active_ns = ? WHERE exam_id = ?",
+                (reason, stamp.run_id, stamp.boottime_ns, exam_id),
             )
-            return _get(connection, exam_id)
+            return get(connection, exam_id)
 
         return self._database.write(work)
 
     def resume(self, exam_id: str, stamp: Stamp) -> Exam:
-        """Let an exam of an older run go on in this one: a person said it is still this patient; durable."""
+        """Let an exam go on that was open at a restart or idle: a person said it is still this patient; durable."""
 
         def work(connection: Connection) -> Exam:
-            exam = _get(connection, exam_id)
+            exam = get(connection, exam_id)
             if exam.state is not ExamState.OPEN:
                 raise WrongState
             note(connection, "exam", exam_id, "resume", exam.state, exam.state, stamp)
-            connection.execute("UPDATE exam SET run_id = ? WHERE exam_id = ?", (stamp.run_id, exam_id))
-            return _get(connection, exam_id)
+            connection.execute(
+                "UPDATE exam SET run_id = ?, active_ns = ? WHERE exam_id = ?",
+                (stamp.run_id, stamp.boottime_ns, exam_id),
+            )
+            return get(connection, exam_id)
 
         return self._database.write(work)
 
@@ -310,9 +319,6 @@ class Exams:
         return self._database.write(work)
 
 
-_STEP_ENDS = {"release": "complete", "discard": "discontinue"}
-
-
 _OWN_NUMBER = re.compile(r"(?:TMP-.*-|MA)([0-9]{1,15})")
 
 
@@ -327,28 +333,3 @@ def _assert_nothing_built(connection: Connection, exam_id: str) -> None:
     query = "SELECT 1 FROM frame WHERE exam_id = ? AND state IN ('built', 'purged')"
     if connection.execute(query, (exam_id,)).fetchone() is not None:
         raise WrongState("Pictures of this exam are on their way already. It can no longer be discarded.")
-
-
-def _get(connection: Connection, exam_id: str) -> Exam:
-    row = connection.execute(_SELECT + "WHERE exam_id = ?", (exam_id,)).fetchone()
-    if row is None:
-        raise NotFound("There is no such exam.")
-    return exam_from_row(row)
-
-
-def _assert_free(connection: Connection, source: str) -> None:
-    if connection.execute("SELECT 1 FROM exam WHERE source = ? AND state = 'open'", (source,)).fetchone():
-        raise AnotherExamOpen
-
-
-def _assert_same_entry(connection: Connection, key: str, digest: str) -> None:
-    if not digest:
-        return
-    row = connection.execute("SELECT digest FROM worklist_entry WHERE key = ?", (key,)).fetchone()
-    if row is None or row["digest"] != digest:
-        raise OutOfDate("The worklist entry changed since it was shown.")
-
-
-def _next_series_number(connection: Connection, study_instance_uid: str) -> int:
-    query = "SELECT coalesce(max(series_number), 0) + 1 FROM exam WHERE study_instance_uid = ?"
-    return int(connection.execute(query, (study_instance_uid,)).fetchone()[0])

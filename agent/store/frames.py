@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.errors import NotFound
 from agent.lifecycle import FrameState
-from agent.model import BuiltObject, FrameRecord, Route
+from agent.model import BuiltObject, ClockTrust, FrameRecord, Route
 from agent.plain import from_plain, to_plain
 from agent.store import steps, tray
 from agent.store.database import Connection, Database, Row
@@ -26,16 +26,32 @@ class StoredFrame:
     reason: str
     file_size: int
     captured_at: str
+    boot_id: str
+    """Boot that `record.boottime_ns` counts from; empty: not known."""
+    dated: str = ""
+    """How `record.acquired_at` was said afterwards (`boottime`, `shift`, `instant`); empty: as captured."""
+
+    @property
+    def undated(self) -> bool:
+        """Whether nobody vouches for the time of this picture yet (ruling 6)."""
+        return self.record.clock_trust is ClockTrust.UNTRUSTED and not self.dated
+
+
+SELECT = """SELECT frame.*, frame_date.acquired_at AS dated_at, frame_date.how AS dated
+    FROM frame LEFT JOIN frame_date USING (frame_id) """
 
 
 def frame_from_row(row: Row) -> StoredFrame:
-    """Return the typed frame of one row."""
+    """Return the typed frame of one row of `SELECT`, with the time that was said afterwards, if any."""
+    record = from_plain(FrameRecord, json.loads(row["record"]))
     return StoredFrame(
-        record=from_plain(FrameRecord, json.loads(row["record"])),
+        record=replace(record, acquired_at=row["dated_at"]) if row["dated_at"] else record,
         state=FrameState(row["state"]),
         reason=row["reason"],
         file_size=row["file_size"],
         captured_at=row["captured_at"],
+        boot_id=row["boot_id"],
+        dated=row["dated"] or "",
     )
 
 
@@ -63,12 +79,15 @@ class Frames:
         """
 
         def work(connection: Connection) -> None:
-            self._insert(connection, record, file_size, FrameState.CAPTURED, "", release_due, stamp)
+            insert(connection, record, file_size, FrameState.CAPTURED, "", stamp, release_due=release_due)
             connection.execute("DELETE FROM recording WHERE frame_id = ?", (record.frame_id,))
             if item_id:
                 tray.use(connection, item_id, record.frame_id, stamp)
             if step is not None:
                 steps.begin(connection, record.exam_id, step, stamp)
+            connection.execute(
+                "UPDATE exam SET active_ns = ? WHERE exam_id = ?", (stamp.boottime_ns, record.exam_id)
+            )
 
         self._database.write(work)
 
@@ -76,7 +95,7 @@ class Frames:
         """Record a document made of `pages`, which belong to it from now on; all in one transaction, durable."""
 
         def work(connection: Connection) -> None:
-            self._insert(connection, record, file_size, FrameState.CAPTURED, "", None, stamp)
+            insert(connection, record, file_size, FrameState.CAPTURED, "", stamp)
             for page in pages:
                 move(connection, "frame", page, "bind", stamp, code=record.frame_id)
                 connection.execute("UPDATE frame SET reason = ? WHERE frame_id = ?", (record.frame_id, page))
@@ -85,44 +104,12 @@ class Frames:
 
     def adopt(self, record: FrameRecord, file_size: int, reason: str, stamp: Stamp) -> None:
         """Record a file found without a row: held for a person, never sent by itself."""
-        self._database.write(lambda c: self._insert(c, record, file_size, FrameState.HELD, reason, None, stamp))
-
-    def _insert(
-        self,
-        connection: Connection,
-        record: FrameRecord,
-        file_size: int,
-        state: FrameState,
-        reason: str,
-        release_due: float | None,
-        stamp: Stamp,
-    ) -> None:
-        connection.execute(
-            "INSERT INTO frame (frame_id, exam_id, state, reason, sop_instance_uid, series_instance_uid,"
-            " instance_number, trigger_id, payload_sha256, file_size, record, captured_at, release_due)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                record.frame_id,
-                record.exam_id,
-                state.value,
-                reason,
-                record.sop_instance_uid,
-                record.series_instance_uid,
-                record.instance_number,
-                record.trigger_id,
-                record.payload_sha256,
-                file_size,
-                json.dumps(to_plain(record), ensure_ascii=False, sort_keys=True),
-                stamp.at,
-                release_due,
-            ),
-        )
-        note(connection, "frame", record.frame_id, state.value, "", state, stamp, code=reason)
+        self._database.write(lambda c: insert(c, record, file_size, FrameState.HELD, reason, stamp, boot_id=""))
 
     def get(self, frame_id: str) -> StoredFrame:
         """Return one frame; raises `NotFound`."""
         with self._database.read() as connection:
-            row = connection.execute("SELECT * FROM frame WHERE frame_id = ?", (frame_id,)).fetchone()
+            row = connection.execute(SELECT + "WHERE frame.frame_id = ?", (frame_id,)).fetchone()
         if row is None:
             raise NotFound("There is no such picture.")
         return frame_from_row(row)
@@ -130,13 +117,13 @@ class Frames:
     def by_trigger(self, trigger_id: str) -> StoredFrame | None:
         """Return the still that this press already made, if any (one press, one image)."""
         with self._database.read() as connection:
-            row = connection.execute("SELECT * FROM frame WHERE trigger_id = ?", (trigger_id,)).fetchone()
+            row = connection.execute(SELECT + "WHERE frame.trigger_id = ?", (trigger_id,)).fetchone()
             return frame_from_row(row) if row else None
 
     def of_exam(self, exam_id: str) -> list[StoredFrame]:
         """Return the stills of one exam in the order of capture."""
         with self._database.read() as connection:
-            rows = connection.execute("SELECT * FROM frame WHERE exam_id = ? ORDER BY instance_number", (exam_id,))
+            rows = connection.execute(SELECT + "WHERE frame.exam_id = ? ORDER BY frame.instance_number", (exam_id,))
             return [frame_from_row(row) for row in rows]
 
     def next_instance_number(self, series_instance_uid: str) -> int:
@@ -222,6 +209,44 @@ class Frames:
             steps.let_go(connection, _exam_id(connection, frame_id), stamp)
 
         self._database.write(work)
+
+
+def insert(
+    connection: Connection,
+    record: FrameRecord,
+    file_size: int,
+    state: FrameState,
+    reason: str,
+    stamp: Stamp,
+    *,
+    release_due: float | None = None,
+    boot_id: str | None = None,
+) -> None:
+    """Write the row of a new frame. `boot_id` is the boot whose `boottime_ns` it names; None: that of this run."""
+    connection.execute(
+        "INSERT INTO frame (frame_id, exam_id, state, reason, sop_instance_uid, series_instance_uid,"
+        " instance_number, trigger_id, payload_sha256, file_size, record, captured_at, release_due, boot_id)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce(?,"
+        " (SELECT boot_id FROM run WHERE run_id = ?), ''))",
+        (
+            record.frame_id,
+            record.exam_id,
+            state.value,
+            reason,
+            record.sop_instance_uid,
+            record.series_instance_uid,
+            record.instance_number,
+            record.trigger_id,
+            record.payload_sha256,
+            file_size,
+            json.dumps(to_plain(record), ensure_ascii=False, sort_keys=True),
+            stamp.at,
+            release_due,
+            boot_id,
+            stamp.run_id,
+        ),
+    )
+    note(connection, "frame", record.frame_id, state.value, "", state, stamp, code=reason)
 
 
 def _queue(connection: Connection, frame_id: str, routes: tuple[Route, ...], stamp: Stamp) -> None:

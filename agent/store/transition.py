@@ -26,6 +26,8 @@ class Stamp:
     unix: float
     run_id: str
     who: str = ""
+    boottime_ns: int = 0
+    """CLOCK_BOOTTIME: what the time since the last picture is counted from, whatever the wall clock does."""
 
 
 def move(

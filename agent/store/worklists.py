@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from agent.errors import NotFound
 from agent.model import ScheduledProcedureStep, WorklistAnswer
 from agent.plain import from_plain, to_plain
-from agent.store.database import Connection, Database
-from agent.store.transition import Stamp
+from agent.store.database import Connection, Database, Row
+from agent.store.transition import Stamp, note
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +19,8 @@ class Entry:
 
     step: ScheduledProcedureStep
     digest: str
+    found_until: float = 0.0
+    """Unix seconds until which an entry stays that was asked for by number; 0: it is of the list."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,14 +50,9 @@ class Worklists:
         """Make `answer` the last good list; durable on return."""
 
         def work(connection: Connection) -> None:
-            connection.execute("DELETE FROM worklist_entry")
+            connection.execute("DELETE FROM worklist_entry WHERE found_until <= ?", (stamp.unix,))
             for position, step in enumerate(answer.steps):
-                text = _text(step)
-                digest = hashlib.sha256(text.encode()).hexdigest()
-                connection.execute(
-                    "INSERT OR REPLACE INTO worklist_entry (key, position, digest, step) VALUES (?, ?, ?, ?)",
-                    (step.key, position, digest, text),
-                )
+                _insert(connection, step, position, 0.0)
             connection.execute(
                 "INSERT OR REPLACE INTO worklist_fetch VALUES (1, ?, ?, ?, ?, ?)",
                 (
@@ -69,6 +66,20 @@ class Worklists:
 
         self._database.write(work)
 
+    def add(self, steps: tuple[ScheduledProcedureStep, ...], until: float, stamp: Stamp) -> None:
+        """Add entries that were asked for by number; they stay until `until` (Unix seconds), a newer list or not.
+
+        Durable on return. One that the list holds already is brought up to date.
+        """
+
+        def work(connection: Connection) -> None:
+            last = connection.execute("SELECT coalesce(max(position), 0) FROM worklist_entry").fetchone()[0]
+            for number, step in enumerate(steps, 1):
+                _insert(connection, step, last + number, until)
+            note(connection, "worklist", "found", "add", "", "", stamp, code=str(len(steps)))
+
+        self._database.write(work)
+
     def get(self) -> CachedList:
         """Return the last good list (empty with an empty `fetched_at` before the first)."""
         with self._database.read() as connection:
@@ -77,7 +88,7 @@ class Worklists:
         if fetch is None:
             return CachedList(entries=(), fetched_at="")
         return CachedList(
-            entries=tuple(_entry(row["step"], row["digest"]) for row in rows),
+            entries=tuple(_entry(row) for row in rows),
             fetched_at=fetch["fetched_at"],
             received=fetch["received"],
             unreadable=tuple(json.loads(fetch["unreadable"])),
@@ -85,14 +96,32 @@ class Worklists:
             filtered_out=fetch["filtered_out"],
         )
 
+    def fetched_at(self) -> str:
+        """Return when the last good list came (ISO 8601); empty: never."""
+        with self._database.read() as connection:
+            row = connection.execute("SELECT fetched_at FROM worklist_fetch").fetchone()
+            return row["fetched_at"] if row else ""
+
     def entry(self, key: str) -> Entry:
         """Return one cached entry; raises `NotFound`."""
         with self._database.read() as connection:
             row = connection.execute("SELECT * FROM worklist_entry WHERE key = ?", (key,)).fetchone()
         if row is None:
             raise NotFound("This entry is not in the worklist any more.")
-        return _entry(row["step"], row["digest"])
+        return _entry(row)
 
 
-def _entry(text: str, digest: str) -> Entry:
-    return Entry(step=from_plain(ScheduledProcedureStep, json.loads(text)), digest=digest)
+def _insert(connection: Connection, step: ScheduledProcedureStep, position: int, until: float) -> None:
+    text = _text(step)
+    connection.execute(
+        "INSERT OR REPLACE INTO worklist_entry (key, position, digest, step, found_until) VALUES (?, ?, ?, ?, ?)",
+        (step.key, position, hashlib.sha256(text.encode()).hexdigest(), text, until),
+    )
+
+
+def _entry(row: Row) -> Entry:
+    return Entry(
+        step=from_plain(ScheduledProcedureStep, json.loads(row["step"])),
+        digest=row["digest"],
+        found_until=row["found_until"],
+    )

@@ -14,13 +14,14 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from agent.errors import AgentError, NotFound
+from agent.actor import Actor, Role
+from agent.errors import AgentError
 from agent.service import Service
 from agent.web.api import Identify, status_of
 from agent.web.words import words
 
 _TEMPLATES = FileSystemLoader(Path(__file__).parent / "templates")
-_WHO = "page"
+_PAGE = Actor(name="page", role=Role.TECHNICIAN)
 Form = dict[str, str]
 
 
@@ -83,11 +84,9 @@ class Pages:
         return self._render("worklist.html", worklist=self._service.patients.worklist())
 
     def _confirm(self, request: Request) -> str:
-        key = request.path_params["key"]
-        for entry in self._service.patients.worklist().entries:
-            if entry.key == key:
-                return self._render("confirm.html", entry=entry)
-        raise NotFound("This order was cancelled or changed.")
+        source = request.query_params.get("source") or self._service.box.sources()[0].name
+        chosen = self._service.patients.confirm(source, request.path_params["key"], _PAGE)
+        return self._render("confirm.html", entry=chosen.entry, modes=chosen.modes)
 
     def _exam(self, request: Request) -> str:
         exam = self._service.exams.get(request.path_params["exam_id"])
@@ -96,22 +95,22 @@ class Pages:
     def _start(self, request: Request, form: Form) -> str:
         source = form.get("source") or self._service.box.sources()[0].name
         key = request.path_params["key"]
-        exam = self._service.exams.start(source, key, form.get("digest", "-"), form.get("typed", ""), _WHO)
+        exam = self._service.exams.start(source, key, form.get("digest", "-"), form.get("typed", ""), _PAGE)
         return f"/exam/{exam.exam_id}"
 
     def _emergency(self, _request: Request, form: Form) -> str:
         source = form.get("source") or self._service.box.sources()[0].name
-        return f"/exam/{self._service.exams.start_emergency(source, _WHO).exam_id}"
+        return f"/exam/{self._service.exams.start_emergency(source, _PAGE).exam_id}"
 
     def _capture(self, request: Request, form: Form) -> str:
         exam_id = request.path_params["exam_id"]
         source = self._service.exams.get(exam_id).source
-        self._service.captures.still(source, form.get("trigger_id", ""), None, exam_id)
+        self._service.captures.still(source, form.get("trigger_id", ""), None, exam_id, actor=_PAGE)
         return f"/exam/{exam_id}"
 
     def _event(self, request: Request, form: Form) -> str:
         exam_id = request.path_params["exam_id"]
-        self._service.exams.apply(exam_id, request.path_params["event"], _WHO, form.get("reason", ""))
+        self._service.exams.apply(exam_id, request.path_params["event"], _PAGE, form.get("reason", ""))
         return f"/exam/{exam_id}"
 
 

@@ -29,6 +29,7 @@ CAPTURE = tuple(f"capture:{step}" for step in _CAPTURE)
 SEND = ("send:claimed", "send:answered", "send:settled")
 BUILD = ("build:written", "build:renamed", "build:folder-synced", "build:verified", "build:queued")
 CLIP = ("clip:first-frame", "clip:begun", "clip:ended")
+MOVE = ("move:clip-linked", "move:written", "move:renamed", "move:folder-synced", "move:files-written", "move:recorded")
 COMMIT = ("commit:begun", "commit:asked", "commit:report", "commit:settled")
 CHILDREN = {
     "source child": "drivers.host",
@@ -38,9 +39,9 @@ CHILDREN = {
 }
 RANDOM = "random instant"
 PICTURES = 3
-INSIDE = (*CAPTURE, *CLIP, *SEND, *COMMIT)
-PLAN = (*CAPTURE, *SEND, *CLIP, *COMMIT, *BUILD, *CHILDREN, *CAPTURE, *SEND, RANDOM, RANDOM)
-"""25 of 36 inside a capture, a clip, a transfer or a commitment; every step at least once in 36."""
+INSIDE = (*CAPTURE, *CLIP, *SEND, *COMMIT, *MOVE)
+PLAN = (*CAPTURE, *SEND, *CLIP, *COMMIT, *MOVE, *BUILD, *CHILDREN, *CAPTURE, *SEND, RANDOM, RANDOM)
+"""31 of 42 inside a capture, a clip, a transfer, a commitment or a move; every step at least once in 42."""
 
 
 class Oracle:
@@ -51,11 +52,29 @@ class Oracle:
         self.clips: dict[str, int] = {}
         """Clip → frames that were told at its end; 0: only that it is being recorded."""
         self.refused = 0
+        self.exams: dict[str, set[str]] = {}
+        """Exam → UIDs that were told of it."""
+        self.forbidden: set[str] = set()
+        """UIDs of pictures that were moved to another patient: the PACS may never see them."""
+        self.asked_to_move: set[str] = set()
+        self.moved = 0
 
     def ticked(self, frame: Json, patient_id: str) -> None:
         uid = frame["sop_instance_uid"]
         fact = (patient_id, frame["payload_sha256"])
         assert self.told.setdefault(uid, fact) == fact, "one UID was told for two contents"
+        self.exams.setdefault(frame["exam_id"], set()).add(uid)
+
+    def moved_to(self, old: str, new: Json) -> None:
+        """The pictures of `old` are those of the exam `new` now, every one of them, under other UIDs."""
+        uids = self.exams.pop(old, set())
+        found = {frame["payload_sha256"]: frame for frame in new["frames"]}
+        for uid in uids:
+            _, sha256 = self.told.pop(uid)
+            self.ticked(found[sha256], new["patient"]["patient_id"])
+        self.forbidden |= uids
+        self.asked_to_move.discard(old)
+        self.moved += 1
 
     def account_clips(self, database: Path) -> list[str]:
         """Return every clip that was told to be recorded and is not whole on the box, or has fewer frames than told."""
@@ -71,6 +90,7 @@ class Oracle:
         for one in sandbox.received():
             held.setdefault(one.sop_instance_uid, set()).add((one.patient_id, one.pixels_sha256))
         wrong = [f"lost: {uid}" for uid in self.told if uid not in held]
+        wrong += [f"sent although moved: {uid}" for uid in self.forbidden if uid in held]
         wrong += [f"two contents: {uid}" for uid, contents in held.items() if len(contents) > 1]
         wrong += [f"changed: {uid}" for uid, fact in self.told.items() if held.get(uid, {fact}) != {fact}]
         return wrong
@@ -101,7 +121,7 @@ class Cruelty:
     def life(self, plan: str) -> None:
         """One start, some work, one death as planned."""
         # One claim takes a whole batch, and one commitment an exam, so those steps may come only once.
-        turn = 1 if plan == "send:claimed" or plan in (*CLIP, *COMMIT) else self.luck.randint(1, PICTURES)
+        turn = 1 if plan == "send:claimed" or plan in (*CLIP, *COMMIT, *MOVE) else self.luck.randint(1, PICTURES)
         named = plan != RANDOM and plan not in CHILDREN
         self.box.start(ready=False, **({"MODALITY_AGENT_KILL_AT": f"{plan}#{turn}"} if named else {}))
         if plan in CHILDREN:
@@ -150,6 +170,7 @@ class Cruelty:
     def work(self) -> None:
         """What a technician does, until the box dies."""
         self.box.wait_ready(30)
+        self.resolve_moves()
         self.end_old_exams()
         exam = self.box.open_exam(self.luck.choice(["Ґалаґан", "О’Коннор", "Коваль^Олена", "Щербак"]))
         recorded = plan_of_clip(self.plan, self.luck) and self.start_clip()
@@ -157,6 +178,8 @@ class Cruelty:
             self.capture(exam["patient"]["patient_id"])
         if recorded:
             self.stop_clip()
+        if self.plan in MOVE or (self.plan == RANDOM and self.luck.random() < 0.5):
+            exam = self.move(exam)
         self.box.post(f"/exams/{exam['exam_id']}/finish")
         wait_for("death", lambda: self.box.process.poll() is not None, 15)
 
@@ -168,6 +191,25 @@ class Cruelty:
             raise
         except AgentError:
             self.oracle.refused += 1
+
+    def move(self, exam: Json) -> Json:
+        """Move the open exam to another patient; an answer that is lost is looked for in the next life."""
+        entries = self.box.get("/worklist")["entries"]
+        other = next(e for e in entries if not e["blocked"] and e["patient"] != exam["patient"])
+        self.oracle.asked_to_move.add(exam["exam_id"])
+        body = {"key": other["key"], "digest": other["digest"], "reason": "the wrong row"}
+        new = self.box.post(f"/exams/{exam['exam_id']}/reidentify", body)
+        self.oracle.moved_to(exam["exam_id"], new)
+        return new
+
+    def resolve_moves(self) -> None:
+        """Find out which moves happened whose answer was lost: the old exam is discarded, or as it was."""
+        for exam in self.box.get("/exams"):
+            if exam["moved_from"] in self.oracle.asked_to_move:
+                old = self.box.get(f"/exams/{exam['moved_from']}")
+                assert old["state"] == "discarded", "both exams are there"
+                self.oracle.moved_to(exam["moved_from"], self.box.get(f"/exams/{exam['exam_id']}"))
+        self.oracle.asked_to_move.clear()
 
     def start_clip(self) -> bool:
         self._press += 1
@@ -199,6 +241,7 @@ class Cruelty:
     def settle(self) -> None:
         """A last, undisturbed life: everything acknowledged must arrive."""
         self.box.start()
+        self.resolve_moves()
         self.end_old_exams()
         def done() -> bool:
             return self.box.get("/status")["unsent"] == 0 and not any(
@@ -215,7 +258,7 @@ class Cruelty:
 
 def plan_of_clip(plan: str, luck: random.Random) -> bool:
     """Return whether a life records a clip: always where it is to die in one, else now and then."""
-    return plan in CLIP or (plan in (RANDOM, *CHILDREN) and luck.random() < 0.5)
+    return plan in (*CLIP, "move:clip-linked") or (plan in (RANDOM, *CHILDREN) and luck.random() < 0.5)
 
 
 def main(kills: int, seed: int) -> int:
@@ -231,7 +274,8 @@ def main(kills: int, seed: int) -> int:
             if step.startswith("missed"):
                 print(f"{count:5d}  {step}")
         inside = sum(cruelty.deaths[step] for step in INSIDE)
-        print(f"{kills} kills (seed {seed}), {inside} inside a capture, a transfer or a commitment")
+        print(f"{kills} kills (seed {seed}), {inside} inside a capture, a transfer, a commitment or a move")
+        print(f"{cruelty.oracle.moved} exams moved; {len(cruelty.oracle.forbidden)} old UIDs must never be seen")
         print(f"{len(cruelty.oracle.clips)} clips begun, {sum(map(bool, cruelty.oracle.clips.values()))} ended")
         print(f"{len(cruelty.oracle.told)} captures acknowledged, {cruelty.oracle.refused} refused, {len(wrong)} wrong")
         for line in wrong:

@@ -7,9 +7,9 @@ import pytest
 from tests.system import kill_test
 
 
-@pytest.mark.timeout(420)
-def test_36_kills_lose_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    status = kill_test.main(kills=36, seed=20261124)
+@pytest.mark.timeout(560)
+def test_42_kills_lose_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    status = kill_test.main(kills=42, seed=20261124)
     said = capsys.readouterr().out
     with capsys.disabled():
         print("\n" + said)

@@ -24,6 +24,16 @@ class Press:
     """CLOCK_MONOTONIC of the box at the press, where the asker knows it."""
     exam_id: Text = ""
     """The exam that the asker believes open; another one is refused."""
+    token: Text = ""
+    """Of the page that asks; an older one is refused."""
+
+
+@body_type
+class Stale:
+    """A body that says no more than which page asks."""
+
+    token: Text = ""
+    """Of the page that asks; an older one is refused."""
 
 
 @body_type
@@ -40,18 +50,23 @@ class Fault:
     fault: Text
 
 
+def _asks(call: Call) -> dict[str, Any]:
+    return {"token": call.body.token, "actor": call.actor}
+
+
 def _still(service: Service, call: Call) -> FrameView:
     press: Press = call.body
-    return service.captures.still(call.path["name"], press.trigger_id, press.pressed_ns, press.exam_id)
+    return service.captures.still(call.path["name"], press.trigger_id, press.pressed_ns, press.exam_id, **_asks(call))
 
 
 def _start_clip(service: Service, call: Call) -> ClipView:
     press: Press = call.body
-    return service.captures.start_clip(call.path["name"], press.trigger_id, press.pressed_ns, press.exam_id)
+    asked = (press.trigger_id, press.pressed_ns, press.exam_id)
+    return service.captures.start_clip(call.path["name"], *asked, **_asks(call))
 
 
 def _cancel(service: Service, call: Call) -> SourceView:
-    service.captures.cancel_scan(call.path["name"])
+    service.captures.cancel_scan(call.path["name"], actor=call.actor)
     return next(view for view in service.box.sources() if view.name == call.path["name"])
 
 
@@ -77,7 +92,8 @@ OPERATIONS = (
         path="/sources/{name}/clip/stop",
         act=Act.CAPTURE,
         answer=FrameView,
-        does=lambda s, c: s.captures.stop_clip(c.path["name"]),
+        body=Stale,
+        does=lambda s, c: s.captures.stop_clip(c.path["name"], **_asks(c)),
     ),
     Operation(method="POST", path="/sources/{name}/cancel", act=Act.CAPTURE, answer=SourceView, does=_cancel),
     Operation(
@@ -94,6 +110,13 @@ OPERATIONS = (
         answer=ScanView,
         body=Barcode,
         does=lambda s, c: s.captures.scanned(c.path["name"], c.body.text),
+    ),
+    Operation(
+        method="POST",
+        path="/sources/{name}/find",
+        act=Act.SEE_PATIENTS,
+        answer=ScanView,
+        does=lambda s, c: s.patients.find(c.path["name"]),
     ),
     Operation(
         method="POST", path="/sources/{name}/fault", act=Act.INJECT, answer=Nothing, body=Fault, does=_inject

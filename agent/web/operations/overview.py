@@ -2,11 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
+
 from agent.actor import Act
 from agent.view import DestinationView, EchoView, ProcessView, SourceView, StatusView
-from agent.web.operation import Operation
+from agent.web.operation import Operation, body_type
+
+
+@body_type
+class Shown:
+    """What a person saw of the clock."""
+
+    shown: Annotated[str, Field(max_length=64)] = ""
+    """ISO 8601; more than two minutes off is refused."""
+
 
 OPERATIONS = (
+    Operation(
+        method="POST",
+        path="/clock/confirm",
+        act=Act.SET_CLOCK,
+        answer=StatusView,
+        body=Shown,
+        does=lambda s, c: s.box.confirm_clock(c.actor, c.body.shown),
+    ),
     Operation(
         method="GET", path="/status", act=Act.SEE_BOX, answer=StatusView, does=lambda s, _c: s.box.status()
     ),

@@ -63,7 +63,7 @@ def test_the_smallest_configuration_has_every_default_and_absolute_paths(tmp_pat
     assert (peer.maximum_batch, peer.required) == (50, True)
     assert (peer.connect_timeout_s, peer.association_timeout_s) == (10, 30)
     assert (peer.response_timeout_s, peer.progress_timeout_s, peer.maximum_pdu_size) == (120, 60, 65536)
-    assert (c.exam.confirmation, c.exam.undo_window_s) == ("click", 60)
+    assert (c.exam.confirmation, c.confirmation("us1"), c.exam.undo_window_s) == ("", "reenter", 60)
     assert (c.exam.idle_question_min, c.exam.idle_finish_min) == (5, 30)
     assert (c.delivery.first_retry_s, c.delivery.longest_retry_s, c.delivery.jitter) == (5, 900, 0.2)
     assert (c.delivery.probe_s, c.delivery.suspended_probe_s) == (60, 900)
