@@ -5,7 +5,6 @@ Part of the composition root: `supervisor` decides order and life, this file who
 
 from __future__ import annotations
 
-import os
 import random
 import threading
 from collections.abc import Callable
@@ -14,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from agent import __version__, service
-from agent.binding import Binding, DocumentRules
+from agent import assembly_review as rooms
 from agent.building import Building
 from agent.certificates import Certificates
 from agent.changes import Changes
-from agent.child import BUILD, Child
 from agent.clips import Clips
 from agent.clock import Clock
 from agent.commitment import CommitmentReports, CommitmentRequests
@@ -55,7 +53,6 @@ from agent.worklist import Worklist, WorklistRules
 
 SOCKET = "control.sock"
 ALLOWED_TURN_S = 60.0
-BUILDER_S = 300.0
 STEPS_QUEUE = "procedure-steps"
 
 
@@ -101,7 +98,13 @@ class House:
             notice=self.changes.notice,
             steps=ground.steps,
         )
-        self.binding = self._binding()
+        sources = {source.name: source for source in self._c.source}
+        g = ground
+        self.binding = rooms.binding(g.store, g.spool, g.launcher, g.clock, self.exams, sources, g.steps)
+        self.pictures = rooms.pictures(g.store, g.spool, g.launcher, g.clock, self._worker("pictures"))
+        self.review = rooms.review(
+            g.store, self.exams, self.pictures, self.building, sources, self.changes, g.steps
+        )
         self.exams.closing = self._closing
         self.tray = Tray(
             ground.store,
@@ -153,7 +156,8 @@ class House:
             exams=Exams(g.store, g.clock, self.devices, self.exams, self.building),
             captures=Captures(self.devices, self.exams, self.clips, self.scans),
             queue=Queue(g.store, g.clock, self.exams, self.building, self.destinations, routes=self._c.route),
-            tray=service.Tray(g.store, self.tray),
+            tray=service.Tray(g.store, self.tray, self.pictures),
+            review=self.review,
             connections=Connections(self.destinations, self.worklist),
             repeats=Repeats(g.store, self.exams),
             changes=self.changes,
@@ -190,35 +194,6 @@ class House:
     def _closing(self, exam: Exam) -> None:
         self.clips.stop_for(exam)
         self.binding.bind_for(exam)
-
-    def _binding(self) -> Binding:
-        documents = {source.name: source.document for source in self._c.source}
-
-        def rules(name: str) -> DocumentRules:
-            told = documents[name]
-            return DocumentRules(output=told.output, title=told.title, jpeg_quality=told.jpeg_quality)
-
-        return Binding(
-            self._g.store,
-            self._g.spool,
-            self.exams,
-            self._ask_builder,
-            rules=rules,
-            created=lambda: self._g.clock.now().isoformat(timespec="seconds"),
-            steps=self._g.steps,
-        )
-
-    def _ask_builder(self, do: str, params: dict[str, Any], fds: list[int]) -> dict[str, Any]:
-        """Have a build child of its own do one thing, while a person waits."""
-        child = Child(BUILD, self._g.launcher)
-        try:
-            child.wait_ready()
-            answer, extra = child.request(do, params, fds, deadline_s=BUILDER_S)
-            for fd in extra:
-                os.close(fd)
-            return answer
-        finally:
-            child.stop()
 
     def _reports(self) -> CommitmentReports:
         return CommitmentReports(
@@ -455,6 +430,7 @@ class House:
         self._queued()
         self.triggers.wake()
         self.tray.wake()
+        self.pictures.wake()
         for name in self.devices.names():
             self.devices.get(name).wake()
 
@@ -465,6 +441,7 @@ class House:
             "worklist": self.worklist.run,
             "triggers": self.triggers.run,
             "tray": self.tray.run,
+            "pictures": self.pictures.run,
             "retention": self.retention.run,
             "certificates": self.certificates.run,
             **({"listener": self.listening.run} if self.listening else {}),

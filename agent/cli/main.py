@@ -400,3 +400,6 @@ for _event, _sentence in {
     "discard": "Give one job up, with a reason.",
 }.items():
     _job_act(_event, _sentence)
+
+
+from agent.cli import review  # noqa: E402, F401 - its commands hang themselves onto the groups above

@@ -9,7 +9,8 @@ Requests, all with descriptors that the core opened:
                  SAID is "annotation" (`Annotation`) or "key_object" (`KeyObject`), or left out;
                  build takes a third descriptor, the clip or, with {"record"}, the video; so does verify {"record"}
     transcode    {"transfer_syntax_uid"}; object file (read), empty file -> {"size", "sha256"}, same instance
-    thumbnail    {"max_width"}; frame file (read) -> {"size"} and a sealed memfd with a JPEG
+    thumbnail    {"max_width", "number"}; frame file (read), a clip's own file; or {"record"} and a bare payload
+                 -> {"size"} and a sealed memfd with a JPEG
     certificate  PEM or DER file (read), or {"path"} -> subject, issuer, not_before, not_after, sha256
 """
 
@@ -105,13 +106,17 @@ def thumbnail(request: dict[str, Any], fds: list[int], _reply: Reply) -> Answer:
     """Make a small JPEG of one frame."""
     from agent.objects.thumbnail import thumbnail as make
 
-    frame_fd, *rest = _take(fds, 1, 2)
-    header = building.read_header(frame_fd)
-    payload = building.payload_of(frame_fd, header, rest[0] if rest else None)
-    width = request.get("max_width")
-    if not isinstance(width, int):
-        raise BadRequest("max_width: not a number")
-    small = make(header.record, payload.read_at, width)
+    first_fd, *rest = _take(fds, 1, 2)
+    bare = _made(request)
+    payload = (
+        building.Payload(record=bare, fd=first_fd)
+        if bare
+        else building.payload_of(first_fd, building.read_header(first_fd), rest[0] if rest else None)
+    )
+    width, number = request.get("max_width"), request.get("number", 1)
+    if not isinstance(width, int) or not isinstance(number, int) or number < 1:
+        raise BadRequest("max_width, number: not a number")
+    small = make(payload, width, number)
     return {"size": len(small)}, [seal([small], "thumbnail")]
 
 

@@ -9,10 +9,9 @@ from agent.errors import BadRequest, NotFound
 from agent.exam import Examinations
 from agent.lifecycle import FrameState, JobState
 from agent.model import Patient
-from agent.store import Exam, Store
-from agent.store.jobs import STORE
-from agent.view import ExamView
-from agent.viewing import all_in, frame_view, patient_view
+from agent.store import Exam, Job, Store, StoredFrame
+from agent.view import ExamView, FrameView
+from agent.viewing import all_in, frame_views, is_picture, patient_view
 
 
 class Exams:
@@ -41,7 +40,7 @@ class Exams:
 
     def view(self, exam: Exam, *, with_frames: bool) -> ExamView:
         frames = self._store.frames.of_exam(exam.exam_id)
-        jobs = [job for job in self._store.jobs.of_exam(exam.exam_id) if job.kind == STORE]
+        jobs = [job for job in self._store.jobs.of_exam(exam.exam_id) if is_picture(job)]
         now = self._clock.now().timestamp()
         step = exam.snapshot.steps[0] if exam.snapshot.steps else None
         return ExamView(
@@ -65,8 +64,12 @@ class Exams:
             sent=len(all_in([job for job in jobs if job.required], (JobState.DONE, JobState.CONFIRMED))),
             confirmed=len(all_in([job for job in jobs if job.commits], (JobState.CONFIRMED,))),
             held=sum(frame.state is FrameState.HELD for frame in frames),
-            frames=tuple(frame_view(frame) for frame in frames) if with_frames else (),
+            frames=self._frames(exam.exam_id, frames, jobs) if with_frames else (),
         )
+
+    def _frames(self, exam_id: str, frames: list[StoredFrame], jobs: list[Job]) -> tuple[FrameView, ...]:
+        remarks = self._store.review.of_exam(exam_id)
+        return frame_views(frames, remarks, jobs)
 
     # --- acting ---------------------------------------------------------------------------------------------
 

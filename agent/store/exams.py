@@ -42,7 +42,7 @@ class Exam:
 
 
 _SELECT = """SELECT exam.*, (SELECT count(*) FROM frame WHERE frame.exam_id = exam.exam_id
-    AND frame.state IN ('captured', 'built', 'held')) AS captured FROM exam """
+    AND frame.composed = 0 AND frame.state IN ('captured', 'built', 'held')) AS captured FROM exam """
 
 
 def exam_from_row(row: Row) -> Exam:
@@ -246,6 +246,8 @@ class Exams:
     def release_due(self, unix: float, window_s: float, stamp: Stamp) -> list[str]:
         """Release the exams whose undo window has ended and return their ids; durable on return.
 
+        One whose last picture was deleted meanwhile is discarded: there is nothing to send.
+
         A due time further away than the window is a clock that jumped back: it counts as due.
         """
 
@@ -255,8 +257,9 @@ class Exams:
                 (unix, unix + window_s + 1),
             ).fetchall()
             for row in rows:
-                move(connection, "exam", row["exam_id"], "release", stamp)
-                steps.end(connection, row["exam_id"], "complete", stamp)
+                event = "release" if _get(connection, row["exam_id"]).captured else "discard"
+                move(connection, "exam", row["exam_id"], event, stamp, code="" if event == "release" else _NO_PICTURES)
+                steps.end(connection, row["exam_id"], _STEP_ENDS[event], stamp)
             return [row["exam_id"] for row in rows]
 
         return self._database.write(work) if self.next_release() is not None else []
@@ -279,7 +282,7 @@ class Exams:
         """Move released exams whose frames are all built and whose required objects are all sent to `delivered`."""
         query = """SELECT exam_id FROM exam WHERE state = 'released'
             AND NOT EXISTS (SELECT 1 FROM frame WHERE frame.exam_id = exam.exam_id
-                            AND frame.state IN ('captured', 'held'))
+                            AND frame.state IN ('captured', 'held', 'composed'))
             AND NOT EXISTS (SELECT 1 FROM job WHERE job.exam_id = exam.exam_id AND job.kind = 'store'
                             AND job.required = 1 AND job.state IN ('waiting', 'pending', 'running', 'held'))"""
         with self._database.read() as connection:
@@ -310,6 +313,7 @@ class Exams:
         return self._database.write(work)
 
 
+_NO_PICTURES = "no pictures"
 _STEP_ENDS = {"release": "complete", "discard": "discontinue"}
 
 
