@@ -301,6 +301,8 @@ class Exams:
     def close_committed(self, exam_id: str, stamp: Stamp) -> bool:
         """Move a delivered exam to `committed` once every object that asks for it is confirmed; True: it moved."""
         query = """SELECT 1 FROM exam WHERE exam_id = ? AND state = 'delivered'
+            AND EXISTS (SELECT 1 FROM job WHERE job.exam_id = exam.exam_id AND job.kind = 'store'
+                        AND job.commits = 1 AND job.state = 'confirmed')
             AND NOT EXISTS (SELECT 1 FROM job WHERE job.exam_id = exam.exam_id AND job.kind = 'store'
                             AND job.commits = 1 AND job.state NOT IN ('confirmed', 'discarded'))"""
 
