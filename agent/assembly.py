@@ -5,7 +5,6 @@ Part of the composition root: `supervisor` decides order and life, this file who
 
 from __future__ import annotations
 
-import os
 import random
 import threading
 from collections.abc import Callable
@@ -13,13 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agent import service
+from agent import assembly_review, service
+from agent.actor import Actor
 from agent.assembly_exam import exam_rooms, exams_service, patients_service, worklist_of
-from agent.binding import Binding, DocumentRules
 from agent.building import Building
 from agent.certificates import Certificates
 from agent.changes import Changes
-from agent.child import BUILD, Child
 from agent.clips import Clips
 from agent.clock import Clock
 from agent.commitment import CommitmentReports, CommitmentRequests
@@ -53,7 +51,6 @@ from agent.window import Window
 
 SOCKET = "control.sock"
 ALLOWED_TURN_S = 60.0
-BUILDER_S = 300.0
 STEPS_QUEUE = "procedure-steps"
 
 
@@ -110,7 +107,14 @@ class House:
             notice=self.changes.notice,
             steps=ground.steps,
         )
-        self.binding = self._binding()
+        sources = {source.name: source for source in self._c.source}
+        g = ground
+        self.binding = assembly_review.binding(g.store, g.spool, g.launcher, g.clock, self.exams, sources, g.steps)
+        self.pictures = assembly_review.pictures(g.store, g.spool, g.launcher, g.clock, self._worker("pictures"))
+        self.review = assembly_review.review(
+            g.store, self.exams, self.pictures, self.building, sources, self.changes, g.steps
+        )
+        self.rooms.corrections.removal = self._ask_removal
         self.exams.closing = self._closing
         self.tray = Tray(
             ground.store,
@@ -136,6 +140,9 @@ class House:
             self.building.wake()
             if STEPS_QUEUE in self.destinations:
                 self.destinations[STEPS_QUEUE].wake()
+
+    def _ask_removal(self, exam_id: str, frame_ids: tuple[str, ...], code: str, words: str, actor: Actor) -> None:
+        self.review.request_removal(exam_id, frame_ids, code, words, actor.name)
 
     def _worker(self, name: str) -> Callable[[], None]:
         return self._g.progress.expect(name, ALLOWED_TURN_S)
@@ -167,7 +174,8 @@ class House:
             exams=exams,
             captures=Captures(self.devices, self.exams, self.clips, self.scans, patients, rooms.control),
             queue=Queue(g.store, g.clock, self.exams, self.building, self.destinations, routes=self._c.route),
-            tray=service.Tray(g.store, self.tray),
+            tray=service.Tray(g.store, self.tray, self.pictures),
+            review=self.review,
             connections=Connections(self.destinations, self.worklist),
             repeats=Repeats(g.store, self.exams),
             changes=self.changes,
@@ -221,35 +229,6 @@ class House:
     def _closing(self, exam: Exam) -> None:
         self.clips.stop_for(exam)
         self.binding.bind_for(exam)
-
-    def _binding(self) -> Binding:
-        documents = {source.name: source.document for source in self._c.source}
-
-        def rules(name: str) -> DocumentRules:
-            told = documents[name]
-            return DocumentRules(output=told.output, title=told.title, jpeg_quality=told.jpeg_quality)
-
-        return Binding(
-            self._g.store,
-            self._g.spool,
-            self.exams,
-            self._ask_builder,
-            rules=rules,
-            created=lambda: self._g.clock.now().isoformat(timespec="seconds"),
-            steps=self._g.steps,
-        )
-
-    def _ask_builder(self, do: str, params: dict[str, Any], fds: list[int]) -> dict[str, Any]:
-        """Have a build child of its own do one thing, while a person waits."""
-        child = Child(BUILD, self._g.launcher)
-        try:
-            child.wait_ready()
-            answer, extra = child.request(do, params, fds, deadline_s=BUILDER_S)
-            for fd in extra:
-                os.close(fd)
-            return answer
-        finally:
-            child.stop()
 
     def _reports(self) -> CommitmentReports:
         return CommitmentReports(
@@ -436,6 +415,7 @@ class House:
         self.triggers.wake()
         self.tray.wake()
         self.rooms.order_check.wake()
+        self.pictures.wake()
         for name in self.devices.names():
             self.devices.get(name).wake()
 
@@ -448,6 +428,7 @@ class House:
             "tray": self.tray.run,
             "idleness": self.rooms.idleness.run,
             "order-check": self.rooms.order_check.run,
+            "pictures": self.pictures.run,
             "retention": self.retention.run,
             "certificates": self.certificates.run,
             **({"listener": self.listening.run} if self.listening else {}),

@@ -14,7 +14,7 @@ from agent.frame_file import encode_header
 from agent.lifecycle import FrameState
 from agent.model import FrameRecord
 from agent.spool import Spool, Steps
-from agent.store import Exam, Store, StoredFrame
+from agent.store import Exam, Remarks, Store, StoredFrame
 
 MOST_PAGES = 200
 """A message to a child carries no more descriptors (SCM_RIGHTS: 253)."""
@@ -67,7 +67,8 @@ class Binding:
     def _groups(self, exam: Exam, rules: DocumentRules) -> Iterator[list[StoredFrame]]:
         frames = self._store.frames.of_exam(exam.exam_id)
         pages = [f for f in frames if f.state is FrameState.CAPTURED and f.record.page_numbers and _single(f.record)]
-        pages.sort(key=lambda frame: frame.record.page_numbers)
+        said = self._store.review.of_exam(exam.exam_id)
+        pages.sort(key=lambda frame: _place(frame, said.get(frame.record.frame_id)))
         for _, same in groupby(pages, key=lambda frame: () if rules.output == "pdf" else _kind(frame.record)):
             group = list(same)
             yield from (group[at : at + MOST_PAGES] for at in range(0, len(group), MOST_PAGES))
@@ -100,6 +101,11 @@ class Binding:
         self._store.frames.bind(record, size, names, self._exams.stamp(""))
         self._steps("bind:committed")
         return self._store.frames.get(record.frame_id)
+
+
+def _place(page: StoredFrame, remarks: Remarks | None) -> tuple[int, ...]:
+    """Return where a sheet stands: where a person put it in review, else as it was scanned."""
+    return (remarks.page,) if remarks is not None and remarks.page is not None else page.record.page_numbers
 
 
 def _single(record: FrameRecord) -> bool:

@@ -26,6 +26,7 @@ from agent.errors import (
 )
 from agent.instant import da_tm
 from agent.launcher import Launcher
+from agent.lifecycle import FrameState
 from agent.material import Material
 from agent.model import BuiltObject, ClockTrust, Route, SeriesRecord
 from agent.plain import from_plain, to_plain
@@ -103,12 +104,13 @@ class Building:
         if self._clock.trust() is ClockTrust.UNTRUSTED:
             return False
         frames = self._store.frames.to_build(self._stamp().unix, self._undo_window_s)
-        for frame_id in frames:
+        documents = self._store.key_objects.to_build()
+        for frame_id in frames + documents:
             if stop.is_set():
                 break
             self._turned()
             self._build_or_hold(frame_id)
-        return self._make_renditions(stop) or bool(frames)
+        return self._make_renditions(stop) or bool(frames or documents)
 
     def _make_renditions(self, stop: threading.Event) -> bool:
         wanted = self._store.renditions.wanted()
@@ -155,12 +157,15 @@ class Building:
         frame = self._store.frames.get(frame_id)
         exam = self._store.exams.get(frame.record.exam_id)
         try:
-            self._build(exam, frame)
+            if frame.state is FrameState.COMPOSED:
+                self._build_document(exam, frame_id)
+            else:
+                self._build_picture(exam, frame)
             self._child_failures.pop(frame_id, None)
         except (ObjectError, SpoolDamaged, ClockNotTrusted) as e:
             self._hold(frame_id, e)
         except WrongState:
-            pass  # a person moved or deleted it while it was being built: there is no object of it
+            pass  # moved, deleted or rejected while it was being built: nobody waits for its object
         except ChildError as e:
             self._end_child()
             self._child_failures[frame_id] = self._child_failures.get(frame_id, 0) + 1
@@ -173,15 +178,39 @@ class Building:
 
     def _hold(self, frame_id: str, error: AgentError) -> None:
         stamp = self._stamp()
-        self._store.frames.apply(frame_id, "hold", stamp, reason=f"{error.code} {error.message}")
+        try:
+            self._store.frames.apply(frame_id, "hold", stamp, reason=f"{error.code} {error.message}")
+        except WrongState:
+            return  # as above
         self._store.records.raise_alarm(error.code, frame_id, error.message, stamp)
 
-    def _build(self, exam: Exam, frame: StoredFrame) -> None:
+    def _build_picture(self, exam: Exam, frame: StoredFrame) -> None:
         frame = self._dated(frame)
         if frame.undated:
             raise ClockNotTrusted("The picture was taken while the clock was not set; a person must date it.")
-        frame_id = frame.record.frame_id
-        material = Material(self._spool, frame)
+        said = self._store.review.freeze(frame.record.frame_id)
+        if said is None:
+            return
+        self._steps("build:frozen")
+        self._build(exam, Material.of_picture(self._spool, frame, said), self._routes)
+
+    def _build_document(self, exam: Exam, frame_id: str) -> None:
+        """Build a key object document: what it names is durable before it is written."""
+        settled = self._store.key_objects.settle(frame_id, self._clock.trust(), self._stamp())
+        self._steps("document:settled")
+        if settled is None:
+            return
+        record, content = settled.record, settled.content
+        material = Material.of_document(self._spool, record, exam.snapshot, exam.equipment, content)
+        self._build(exam, material, self._routes if settled.destinations is None else self._to(settled.destinations))
+
+    def _to(self, names: tuple[str, ...]) -> tuple[Route, ...]:
+        """Return the way to each destination, a standby as well; one that is no longer configured is left out."""
+        known = [*self._routes, *(route.standby for route in self._routes if route.standby)]
+        return tuple(replace(route, standby=None, prefers="") for route in known if route.destination in names)
+
+    def _build(self, exam: Exam, material: Material, routes: tuple[Route, ...]) -> None:
+        frame_id = material.frame_id
         try:
             if material.wants_video:
                 self._encode(material)
@@ -193,7 +222,7 @@ class Building:
         finally:
             material.close()
         self._steps("build:verified")
-        self._store.frames.built(built, self._routes, self._stamp())
+        self._store.frames.built(built, routes, self._stamp())
         self._steps("build:queued")
         self._queued()
 

@@ -123,6 +123,7 @@ class Destination:
         for kind, same in groupby(sorted(jobs, key=lambda job: job.kind), key=lambda job: job.kind):
             self._errands[kind].run(list(same), self._settle)
         for exam_id in self._store.exams.close_delivered(self._stamp()) if jobs else ():
+            self._store.exams.close_committed(exam_id, self._stamp())  # where every report came before this delivery
             self._notice("exam", exam_id)
 
     @property

@@ -32,6 +32,9 @@ class ExamState(StrEnum):
     """Not sent, nothing lost: somebody has to look (identity, clock, validation). A crash changes nothing."""
     DISCARDED = "discarded"
     """A named person discarded it with a reason. The end."""
+    REJECTED = "rejected"
+    """A named person asked for the removal of all of it: nothing more of it is sent, and whoever got something gets a
+    rejection note, queued in the same transaction. A crash changes nothing. The end."""
 
 
 class FrameState(StrEnum):
@@ -48,6 +51,12 @@ class FrameState(StrEnum):
     BOUND = "bound"
     """A scanned page that became part of a document of its exam (`reason` names it): not sent by itself, bytes kept
     as long as those of a tombstone."""
+    COMPOSED = "composed"
+    """A Key Object document that is to be built: it has no bytes of its own, only a row that says what it names. Left
+    by building, holding, or when nothing is left that it could name. A crash changes nothing."""
+    REJECTED = "rejected"
+    """A named person asked for its removal: no longer sent anywhere, and named in a note to those who got it. Bytes
+    kept as long as those of a picture that was sent."""
     PURGED = "purged"
     """The bytes are gone: every required destination has it, it was a tombstone, or a named person discarded its
     exam. The row is written before the files go; a crash in between is cleared up by the boot scan. The end."""
@@ -99,6 +108,16 @@ class CommitmentState(StrEnum):
     """No report in time: asked again under a new UID; a late report still counts."""
 
 
+class RemovalState(StrEnum):
+    """Life of a request to take pictures out of an archive."""
+
+    TOLD_BY_NOTE = "told by note"
+    """The rejection note is made and queued by itself; a person still has to tell the archive's administrator, because
+    many archives ignore such notes. A crash changes nothing."""
+    DONE = "done"
+    """A named person ticked it off, or nobody had got anything. The end."""
+
+
 class DestinationState(StrEnum):
     """What we believe of a destination."""
 
@@ -112,6 +131,11 @@ class DestinationState(StrEnum):
 
 Table = Mapping[tuple[str, str], StrEnum]
 
+_SENDABLE = (
+    ExamState.FINISHING, ExamState.RELEASED, ExamState.DELIVERED, ExamState.COMMITTED, ExamState.HELD,
+)  # fmt: skip
+"""States in which something of an exam may have left the box; an open one is held first."""
+
 EXAM: Table = {
     ("finish", ExamState.OPEN): ExamState.FINISHING,
     ("undo", ExamState.FINISHING): ExamState.OPEN,
@@ -122,6 +146,7 @@ EXAM: Table = {
     ("delivered", ExamState.RELEASED): ExamState.DELIVERED,
     ("committed", ExamState.DELIVERED): ExamState.COMMITTED,
     ("discard", ExamState.OPEN): ExamState.DISCARDED,
+    **{("reject", state): ExamState.REJECTED for state in ExamState if state in _SENDABLE},
     ("discard", ExamState.FINISHING): ExamState.DISCARDED,
     ("discard", ExamState.HELD): ExamState.DISCARDED,
 }
@@ -134,7 +159,18 @@ FRAME: Table = {
     ("delete", FrameState.CAPTURED): FrameState.TOMBSTONED,
     ("delete", FrameState.HELD): FrameState.TOMBSTONED,
     ("restore", FrameState.TOMBSTONED): FrameState.CAPTURED,
+    ("restore held", FrameState.TOMBSTONED): FrameState.HELD,
     ("bind", FrameState.CAPTURED): FrameState.BOUND,
+    ("built", FrameState.COMPOSED): FrameState.BUILT,
+    ("hold", FrameState.COMPOSED): FrameState.HELD,
+    ("compose", FrameState.HELD): FrameState.COMPOSED,
+    ("drop", FrameState.COMPOSED): FrameState.TOMBSTONED,
+    ("reject", FrameState.CAPTURED): FrameState.REJECTED,
+    ("reject", FrameState.BUILT): FrameState.REJECTED,
+    ("reject", FrameState.HELD): FrameState.REJECTED,
+    ("reject", FrameState.COMPOSED): FrameState.REJECTED,
+    ("purge", FrameState.REJECTED): FrameState.PURGED,
+    ("purge", FrameState.COMPOSED): FrameState.PURGED,
     ("purge", FrameState.BOUND): FrameState.PURGED,
     ("purge", FrameState.BUILT): FrameState.PURGED,
     ("purge", FrameState.TOMBSTONED): FrameState.PURGED,
@@ -162,6 +198,7 @@ JOB: Table = {
     ("discard", JobState.PENDING): JobState.DISCARDED,
     ("discard", JobState.HELD): JobState.DISCARDED,
     ("discard", JobState.WAITING): JobState.DISCARDED,
+    ("give up", JobState.RUNNING): JobState.DISCARDED,  # its picture was rejected meanwhile
     ("redirect", JobState.PENDING): JobState.PENDING,
     ("redirect", JobState.WAITING): JobState.PENDING,
     ("redirect", JobState.HELD): JobState.PENDING,
@@ -223,6 +260,10 @@ DEVICE: Table = {
     **{("start", state): DeviceState.STARTING for state in DeviceState},
 }
 
+REMOVAL: Table = {
+    ("tick off", RemovalState.TOLD_BY_NOTE): RemovalState.DONE,
+}
+
 TABLES: Mapping[str, Table] = {
     "exam": EXAM,
     "frame": FRAME,
@@ -230,6 +271,7 @@ TABLES: Mapping[str, Table] = {
     "procedure_step": PROCEDURE_STEP,
     "commitment": COMMITMENT,
     "destination": DESTINATION,
+    "removal": REMOVAL,
     "device": DEVICE,
 }
 

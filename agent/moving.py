@@ -22,7 +22,7 @@ from agent.lifecycle import ExamState, FrameState
 from agent.model import FrameRecord, IdentitySnapshot
 from agent.opening import Confirmed
 from agent.spool import FRAME, Spool, Steps
-from agent.store import Exam, Move, MovedFrame, Store, StoredFrame
+from agent.store import Exam, Move, MovedFrame, NewKeyObject, Store, StoredFrame
 from agent.store.moves import MOVABLE
 from agent.store.transition import Stamp
 
@@ -100,6 +100,9 @@ class Moving:
             sent=any(frame.state in (FrameState.BUILT, FrameState.PURGED) for frame in frames),
             entry_key=confirmed.entry_key,
             entry_digest=confirmed.entry_digest,
+            key_object=NewKeyObject(
+                frame_id=self._exams.new_frame_id(), sop_instance_uid=self._uids(), series_instance_uid=self._uids()
+            ),
             step=self._exams.new_step(),
         )
         for frame in frames:

@@ -13,11 +13,14 @@ from agent.model import PeerAddress
 from agent.outcome import Outcome, outcome_from_wire
 from agent.peers import Peers, child_failed
 from agent.plain import to_plain
+from agent.sop_classes import KEY_OBJECT, SOP_CLASSES
 from agent.step import PerformedSeries, ProcedureStep, StepEnd, StepStatus, discontinuation
 from agent.step_statuses import told_already
 from agent.store import Exam, Job, Step, Store
 from agent.store.jobs import N_CREATE, N_SET
 
+_NO_IMAGES = (SOP_CLASSES["encapsulated-pdf"], KEY_OBJECT)
+"""Told in (0040,0220), not among the images (PS3.3 table C.4-15)."""
 Settle = Callable[[Job, Outcome], None]
 
 
@@ -69,7 +72,8 @@ def _ended(exam: Exam, step: Step, performed: list[tuple[str, str]]) -> StepEnd:
         series_instance_uid=exam.series_instance_uid,
         protocol_name=exam.equipment.protocol_name,
         description=exam.equipment.series_description,
-        images=tuple(performed),
+        images=tuple(pair for pair in performed if pair[0] not in _NO_IMAGES),
+        non_images=tuple(pair for pair in performed if pair[0] in _NO_IMAGES),
     )
     return StepEnd(
         step_uid=step.step_uid,

@@ -63,6 +63,7 @@ class Retention:
         """Let go what may go and return how many pictures went; durable on return."""
         now = self._stamp().unix
         due = self._store.retention.given_up(now - self._rules.deleted_s, _AT_ONCE)
+        due += self._store.retention.rejected(now - max(self._rules.keep_s, self._rules.deleted_s), _AT_ONCE)
         due += self._store.retention.safe(now - self._rules.keep_s, _AT_ONCE)
         if not due and self._spool.free_bytes() < self._rules.purge_below_bytes:
             due = self._store.retention.safe(now, _AT_ONCE)

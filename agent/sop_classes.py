@@ -22,6 +22,9 @@ SOP_CLASSES: Mapping[str, str] = MappingProxyType({
     "encapsulated-pdf": f"{_STORAGE}.104.1",
 })  # fmt: skip
 
+KEY_OBJECT = f"{_STORAGE}.88.59"
+"""Key Object Selection Document Storage: made here, never chosen for a source."""
+
 MODALITIES: Mapping[str, str] = MappingProxyType({"endoscopic": "ES", "microscopic": "GM", "photographic": "XC"})
 """The one Modality that each kind of visible-light object may carry (PS3.3 A.32)."""
 

@@ -106,6 +106,26 @@ class FrameView:
     frames: int
     """1: a still; more: a clip or a document of pages."""
     captured_at: str
+    key: bool = False
+    """Marked as a key image."""
+    laterality: str = ""
+    """`R`, `L`, `B` or `U`; empty: as the source is configured."""
+    description: str = ""
+    frozen: bool = False
+    """True: its object is or was being built, it can no longer be changed here."""
+    sent: bool = False
+    """Every required destination answered success or warning for it."""
+    confirmed: bool = False
+    """Every destination that is asked took responsibility for it."""
+    waiting: int = 0
+    """Destinations that it is still to be sent to."""
+    held_words: str = ""
+    """Why it is held, here or at a destination."""
+    page: int = 0
+    """Its place among scanned sheets, from 1; 0: it is no loose sheet."""
+    duration_ms: float = 0.0
+    kind: str = "still"
+    """`still`, `clip`, `page`, `document` or `video`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

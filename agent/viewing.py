@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from agent.lifecycle import JobState
-from agent.model import Patient
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from agent.lifecycle import FrameState, JobState
+from agent.model import FrameRecord, Patient
 from agent.scans import Scanned
-from agent.store import Exam, Job, StoredFrame
+from agent.sop_classes import KEY_OBJECT, SOP_CLASSES, VIDEO
+from agent.store import Exam, Job, Remarks, StoredFrame
+from agent.store.jobs import STORE
 from agent.store.tray import TrayItem
 from agent.view import FrameView, JobView, PatientView, ScanView, TrayView
 from agent.wristband import Band
 
-_JOB_WORDS = {
+UNREMARKED = Remarks()
+JOB_WORDS = {
     JobState.PENDING: "waiting",
     JobState.WAITING: "waiting",
     JobState.RUNNING: "sending",
@@ -28,7 +34,7 @@ def job_view(job: Job, exam: Exam, number: int, now: float) -> JobView:
         job_id=job.job_id,
         kind=job.kind,
         destination=job.destination,
-        state=_JOB_WORDS[job.state],
+        state=JOB_WORDS[job.state],
         waits_for=job.waits_for,
         code=job.code,
         words=job.words,
@@ -92,8 +98,10 @@ def scan_view(scanned: Scanned) -> ScanView:
     )
 
 
-def frame_view(frame: StoredFrame) -> FrameView:
+def frame_view(frame: StoredFrame, remarks: Remarks = UNREMARKED, jobs: Sequence[Job] = ()) -> FrameView:
+    """Return one picture as people see it, with what was said of it and what became of its `jobs`."""
     record = frame.record
+    required = [job for job in jobs if job.required]
     return FrameView(
         frame_id=record.frame_id,
         exam_id=record.exam_id,
@@ -108,4 +116,55 @@ def frame_view(frame: StoredFrame) -> FrameView:
         columns=record.columns,
         frames=record.number_of_frames,
         captured_at=frame.captured_at,
+        key=remarks.key,
+        laterality=remarks.said.laterality,
+        description=remarks.said.description,
+        frozen=remarks.frozen,
+        sent=bool(required) and all(job.state in _SENT for job in required),
+        confirmed=any(job.commits for job in jobs)
+        and all(job.state is JobState.CONFIRMED for job in jobs if job.commits),
+        waiting=sum(job.state in _UNSENT for job in jobs),
+        held_words=_held_words(frame, jobs),
+        page=remarks.page or (record.page_numbers[0] if len(record.page_numbers) == 1 else 0),
+        duration_ms=sum(record.frame_times_ms) or record.frame_time_ms * record.number_of_frames,
+        kind=kind_of(record),
     )
+
+
+def frame_views(
+    frames: Sequence[StoredFrame], remarks: Mapping[str, Remarks], jobs: Sequence[Job]
+) -> tuple[FrameView, ...]:
+    """Return the pictures of one exam, each with what was said of it and its own jobs."""
+    own: defaultdict[str, list[Job]] = defaultdict(list)
+    for job in jobs:
+        own[job.frame_id].append(job)
+    return tuple(
+        frame_view(frame, remarks.get(frame.record.frame_id, UNREMARKED), own[frame.record.frame_id])
+        for frame in frames
+    )
+
+
+def is_picture(job: Job) -> bool:
+    """Return whether a job sends a picture: not a message, and not a key object document."""
+    return job.kind == STORE and job.sop_class_uid != KEY_OBJECT
+
+
+def kind_of(record: FrameRecord) -> str:
+    """Return what a picture is for people: `still`, `clip`, `page`, `document` or `video`."""
+    if record.sop_class_uid == SOP_CLASSES["encapsulated-pdf"] or len(record.page_numbers) > 1:
+        return "document"
+    if record.payload_file or record.frame_sizes or record.frame_times_ms:
+        return "clip"
+    if record.sop_class_uid in VIDEO:
+        return "video"
+    return "page" if record.page_numbers else "still"
+
+
+def _held_words(frame: StoredFrame, jobs: Sequence[Job]) -> str:
+    if frame.state is FrameState.HELD:
+        return frame.reason
+    return next((job.words for job in jobs if job.state is JobState.HELD), "")
+
+
+_SENT = (JobState.DONE, JobState.CONFIRMED)
+_UNSENT = (JobState.PENDING, JobState.WAITING, JobState.RUNNING)

@@ -8,6 +8,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
+from agent import review_errors  # noqa: F401 - so that its codes are known here
 from agent.errors import AgentError, Blame, from_wire
 
 TIMEOUT_S = 300.0
@@ -46,17 +47,38 @@ class Client:
         """Return the JSON answer of a POST; raises the service's own error or `NotRunning`."""
         return self._ask("POST", path, body or {})
 
+    def raw(self, path: str) -> bytes:
+        """Return the bytes of a GET (a picture); raises the service's own error or `NotRunning`."""
+        status, content = self._exchange("GET", path, None)
+        if status != 200:
+            raise _error(content)
+        return content
+
     def _ask(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
+        status, content = self._exchange(method, path, body)
+        if status != 200:
+            raise _error(content)
+        try:
+            return json.loads(content or b"null")
+        except ValueError as e:
+            raise NotRunning from e
+
+    def _exchange(self, method: str, path: str, body: dict[str, Any] | None) -> tuple[int, bytes]:
         connection = _UnixConnection(self._path)
         try:
             payload = None if body is None else json.dumps(body, ensure_ascii=False).encode()
             connection.request(method, f"/api{path}", payload, {"Content-Type": "application/json"})
             answer = connection.getresponse()
-            value = json.loads(answer.read() or b"null")
-        except (OSError, http.client.HTTPException, ValueError) as e:
+            return answer.status, answer.read()
+        except (OSError, http.client.HTTPException) as e:
             raise NotRunning from e
         finally:
             connection.close()
-        if answer.status != 200:
-            raise from_wire(value if isinstance(value, dict) else {})
-        return value
+
+
+def _error(content: bytes) -> AgentError:
+    try:
+        value = json.loads(content or b"null")
+    except ValueError as e:
+        raise NotRunning from e
+    return from_wire(value if isinstance(value, dict) else {})

@@ -9,7 +9,7 @@ import sys
 import types
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
@@ -95,6 +95,8 @@ def _kind(annotation: Any) -> str:
         return " or ".join(_kind(a) for a in inner if a is not type(None))
     if origin is tuple:
         return f"list of {_kind(inner[0])}" if inner[-1] is Ellipsis else f"{len(inner)} × {_kind(inner[0])}"
+    if origin is Annotated:
+        return _kind(inner[0])
     plain = {bool: "true or false", int: "whole number", float: "number", str: "text", Path: "path"}
     return plain.get(annotation, "table")
 

@@ -196,6 +196,13 @@ class SourceConfig(Driven):
     clip: Clip = setting(Clip(), "How clips are recorded.", example={"pre_trigger_s": 2})
     document: Document = setting(Document(), "What scanned sheets become.", example={"output": "pdf"})
     object: ObjectConfig = setting(..., "What the DICOM object says.", example={"modality": "US"})
+    description_presets: Annotated[tuple[LongString, ...], AsTuple] = setting(
+        (),
+        "What a technician may say of a single picture in review; in its object as Image Comments (0020,4000), of a "
+        "document as Document Title (0042,0010).",
+        example=["Антральний відділ", "Цибулина ДПК"],
+        max_length=40,
+    )
 
     @classmethod
     def complaints(cls, raw: Mapping[str, Any]) -> Iterator[Complaint]:

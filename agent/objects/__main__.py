@@ -2,13 +2,15 @@
 
 Requests, all with descriptors that the core opened:
 
-    build        {"series": `SeriesRecord`}; frame file (read), empty object file (write) -> {"sha256"}
+    build        {"series": `SeriesRecord`, SAID}; frame file (read), empty object file (write) -> {"sha256"}
     encode       frame file, clip (read), empty video file (write) -> {"record"} of the object that it will be
     bind         {"output", "title", "created", "jpeg_quality"}; frame files of pages (read), empty file -> {"facts"}
-    verify       frame file (read), object file opened anew (read) -> {"built": BuiltObject}
+    verify       {SAID}; frame file (read), object file opened anew (read) -> {"built": BuiltObject}
+                 SAID is "annotation" (`Annotation`) or "key_object" (`KeyObject`), or left out;
                  build takes a third descriptor, the clip or, with {"record"}, the video; so does verify {"record"}
     transcode    {"transfer_syntax_uid"}; object file (read), empty file -> {"size", "sha256"}, same instance
-    thumbnail    {"max_width"}; frame file (read) -> {"size"} and a sealed memfd with a JPEG
+    thumbnail    {"max_width", "number"}; frame file (read), a clip's own file; or {"record"} and a bare payload
+                 -> {"size"} and a sealed memfd with a JPEG
     certificate  PEM or DER file (read), or {"path"} -> subject, issuer, not_before, not_after, sha256
 """
 
@@ -19,9 +21,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from agent.annotation import NOTHING_SAID, Annotation
 from agent.errors import BadRequest, StorageError
+from agent.key_object import KeyObject
 from agent.model import FrameRecord, SeriesRecord
 from agent.objects import building
+from agent.objects.said import Told
 from agent.plain import from_plain, to_plain
 from drivers.serve import Reply, Verb, serve
 from drivers.wire import enter, seal
@@ -41,7 +46,7 @@ def build(request: dict[str, Any], fds: list[int], reply: Reply) -> Answer:
     payload = building.payload_of(frame_fd, header, rest[0] if rest else None)
     try:
         made = replace(payload, record=record) if record else payload
-        sha256 = building.build(frame_fd, object_fd, facts, reply.beat, made)
+        sha256 = building.build(frame_fd, object_fd, facts, reply.beat, made, _told(request))
         os.fsync(object_fd)
     except OSError as e:
         raise StorageError(errno=e.errno) from None
@@ -80,7 +85,8 @@ def verify(request: dict[str, Any], fds: list[int], reply: Reply) -> Answer:
     """Read one object again (`building.verify`)."""
     frame_fd, object_fd = _take(fds, 2)
     try:
-        return {"built": to_plain(building.verify(frame_fd, object_fd, reply.beat, _made(request)))}, []
+        built = building.verify(frame_fd, object_fd, reply.beat, _made(request), _told(request))
+        return {"built": to_plain(built)}, []
     except OSError as e:
         raise StorageError(errno=e.errno) from None
 
@@ -100,13 +106,17 @@ def thumbnail(request: dict[str, Any], fds: list[int], _reply: Reply) -> Answer:
     """Make a small JPEG of one frame."""
     from agent.objects.thumbnail import thumbnail as make
 
-    frame_fd, *rest = _take(fds, 1, 2)
-    header = building.read_header(frame_fd)
-    payload = building.payload_of(frame_fd, header, rest[0] if rest else None)
-    width = request.get("max_width")
-    if not isinstance(width, int):
-        raise BadRequest("max_width: not a number")
-    small = make(header.record, payload.read_at, width)
+    first_fd, *rest = _take(fds, 1, 2)
+    bare = _made(request)
+    payload = (
+        building.Payload(record=bare, fd=first_fd)
+        if bare
+        else building.payload_of(first_fd, building.read_header(first_fd), rest[0] if rest else None)
+    )
+    width, number = request.get("max_width"), request.get("number", 1)
+    if not isinstance(width, int) or not isinstance(number, int) or number < 1:
+        raise BadRequest("max_width, number: not a number")
+    small = make(payload, width, number)
     return {"size": len(small)}, [seal([small], "thumbnail")]
 
 
@@ -141,6 +151,13 @@ def _take(fds: list[int], *counts: int) -> list[int]:
 def _made(request: dict[str, Any]) -> FrameRecord | None:
     """Return the record of a payload that was made of the frame's, where there is one."""
     return _plain(FrameRecord, request["record"]) if "record" in request else None
+
+
+def _told(request: dict[str, Any]) -> Told:
+    """Return what was said of the object."""
+    if "key_object" in request:
+        return _plain(KeyObject, request["key_object"])
+    return _plain(Annotation, request["annotation"]) if "annotation" in request else NOTHING_SAID
 
 
 def _plain(kind: type[T], value: object) -> T:

@@ -10,37 +10,59 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pydicom import Dataset
+
+from agent.annotation import NOTHING_SAID
 from agent.errors import ObjectInvalid, SpoolDamaged
 from agent.frame_file import FrameHeader, decode_header
 from agent.model import BuiltObject, FrameRecord, SeriesRecord
-from agent.objects import part10
+from agent.objects import part10, said
 from agent.objects.data_set import composite
 from agent.objects.jpeg import read_head
 from agent.objects.pixel import JPEG_BASELINE
+from agent.objects.said import Told
 
 
-def build(frame_fd: int, object_fd: int, facts: SeriesRecord, beat: part10.Beat, payload: Payload | None = None) -> str:
+def build(
+    frame_fd: int,
+    object_fd: int,
+    facts: SeriesRecord,
+    beat: part10.Beat,
+    payload: Payload | None = None,
+    told: Told = NOTHING_SAID,
+) -> str:
     """Write the object of the frame file `frame_fd` into the empty file `object_fd`; return its SHA-256.
 
-    Raises `SpoolDamaged` for a damaged frame, `ObjectInvalid` for an object that may not leave, `OSError`
-    when the disk refuses. What was written before an error is to be thrown away.
+    `told` is what was said of it. Raises `SpoolDamaged` for a damaged frame, `ObjectInvalid` for an object that may not
+    leave, `OSError` when the disk refuses. What was written before an error is to be thrown away.
     """
     header = read_header(frame_fd)
     payload = payload or Payload(record=header.record, fd=frame_fd, offset=header.payload_offset)
     record = payload.record
     if record.transfer_syntax_uid == JPEG_BASELINE:
         check_jpeg(record, payload.read_at)
-    data_set = composite(header.snapshot, header.equipment, record, facts)
+    data_set = composite(header.snapshot, header.equipment, record, facts, told)
     return part10.write(object_fd, data_set, record, frame_fd=payload.fd, offset=payload.offset, beat=beat)
 
 
-def verify(frame_fd: int, object_fd: int, beat: part10.Beat, record: FrameRecord | None = None) -> BuiltObject:
+def verify(
+    frame_fd: int,
+    object_fd: int,
+    beat: part10.Beat,
+    record: FrameRecord | None = None,
+    told: Told = NOTHING_SAID,
+) -> BuiltObject:
     """Return what `object_fd`, opened anew for reading, is; errors as in `part10.reread` and `SpoolDamaged`.
 
     `record` replaces that of the frame for an object whose payload was made of it (a video).
     """
     header = read_header(frame_fd)
-    return part10.reread(object_fd, header.snapshot, record or header.record, beat)
+    record = record or header.record
+
+    def check(data_set: Dataset) -> None:
+        said.compare(data_set, header.snapshot, header.equipment, record, told)
+
+    return part10.reread(object_fd, header.snapshot, record, beat, check)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,39 +9,62 @@ from __future__ import annotations
 from pydicom import Dataset
 from pydicom.sequence import Sequence
 
+from agent.annotation import NOTHING_SAID, Annotation
 from agent.errors import ObjectInvalid
+from agent.key_object import KeyObject
 from agent.model import Equipment, FrameRecord, IdentitySnapshot, SeriesRecord
 from agent.objects.attributes import Attributes
 from agent.objects.document import document
 from agent.objects.equipment import equipment
-from agent.objects.family import family
+from agent.objects.family import Family, family
 from agent.objects.image import image, sop_common
+from agent.objects.key_object import key_object
 from agent.objects.multi_frame import multi_frame
 from agent.objects.patient import patient, patient_study
 from agent.objects.pixel import pixel
+from agent.objects.said import Told, annotation
 from agent.objects.series import series
 from agent.objects.strict import FOREIGN, strict
 from agent.objects.study import study
 
 
-def composite(snapshot: IdentitySnapshot, box: Equipment, record: FrameRecord, facts: SeriesRecord) -> Dataset:
+def composite(
+    snapshot: IdentitySnapshot,
+    box: Equipment,
+    record: FrameRecord,
+    facts: SeriesRecord,
+    told: Told = NOTHING_SAID,
+) -> Dataset:
     """Return the data set of one picture, clip or document, in tag order, all but its payload.
 
-    Raises `ObjectInvalid` naming the attribute that cannot be written.
+    `told` is what was said of it, of a key object all that it says. Raises `ObjectInvalid` naming the attribute that
+    cannot be written.
     """
     kind = family(record.sop_class_uid)
+    if kind.key_object != isinstance(told, KeyObject):
+        raise ObjectInvalid("SOPClassUID: a key object is told what it names, and nothing else is.")
     modules: Attributes = {
         **sop_common(record, box, facts),
         **patient(snapshot),
         **patient_study(snapshot),
         **study(snapshot, facts),
-        **series(snapshot, box, record, facts),
         **equipment(box, kind),
+        **(
+            key_object(snapshot, box, record, facts, told)
+            if isinstance(told, KeyObject)
+            else {**series(snapshot, box, record, facts), **_shown(record, box, kind, told)}
+        ),
+    }
+    return data_set(modules)
+
+
+def _shown(record: FrameRecord, box: Equipment, kind: Family, told: Annotation) -> Attributes:
+    return {
         **(document(record, box) if kind.document else image(record, box, kind)),
+        **annotation(record, box, kind, told),
         **({} if kind.document else pixel(record)),
         **multi_frame(record, kind),
     }
-    return data_set(modules)
 
 
 def data_set(attributes: Attributes) -> Dataset:

@@ -8,14 +8,14 @@ from agent.objects.instant import instant
 
 
 def document(record: FrameRecord, box: Equipment) -> Attributes:
-    """Return when and from what the document was made; its type is not coded unless a person says which."""
+    """Return when and from what the document was made; its type is not coded unless a person says which.
+
+    Its title is in `said`."""
     at = instant(record.acquired_at, box.timezone)
     return {
         "ContentDate": at.date,
         "ContentTime": at.time,
         "AcquisitionDateTime": at.date_time,
-        "ImageLaterality": box.image_laterality or "U",
         "BurnedInAnnotation": "YES",
-        "DocumentTitle": record.document_title or box.series_description or "Document",
         "ConceptNameCodeSequence": [],
     }

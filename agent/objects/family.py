@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from agent.errors import ObjectInvalid
-from agent.sop_classes import MODALITIES, SOP_CLASSES
+from agent.sop_classes import KEY_OBJECT, MODALITIES, SOP_CLASSES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +20,8 @@ class Family:
     multi_frame: bool = False
     video: bool = False
     document: bool = False
+    key_object: bool = False
+    """A document that names objects and has no payload."""
     samples: frozenset[int] = frozenset({1, 3})
     photometric: frozenset[str] = frozenset({"MONOCHROME1", "MONOCHROME2", "RGB", "YBR_FULL_422"})
     bits: frozenset[tuple[int, int]] = frozenset()
@@ -32,7 +34,7 @@ class Family:
 
     @property
     def sop_class_uid(self) -> str:
-        return SOP_CLASSES[self.name]
+        return KEY_OBJECT if self.key_object else SOP_CLASSES[self.name]
 
 
 _GREY, _COLOUR = frozenset({1}), frozenset({3})
@@ -91,6 +93,7 @@ _ALL = (
         for name in ("endoscopic", "microscopic", "photographic")
     ),
     Family(name="encapsulated-pdf", document=True),
+    Family(name="key-object-selection", secondary=False, key_object=True),
 )
 
 FAMILIES: Mapping[str, Family] = MappingProxyType({family.sop_class_uid: family for family in _ALL})

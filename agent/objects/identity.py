@@ -11,6 +11,7 @@ from pydicom import Dataset
 from agent.errors import SnapshotMismatch
 from agent.model import FrameRecord, IdentitySnapshot
 from agent.objects.request import requested_steps
+from agent.sop_classes import KEY_OBJECT
 
 Identity = dict[str, object]
 
@@ -36,6 +37,7 @@ _REQUEST = (
     "ScheduledProcedureStepDescription",
 )
 _OTHER = ("PatientID", "IssuerOfPatientID")
+_REFERENCED = ("RequestedProcedureID", "AccessionNumber", "StudyInstanceUID", "RequestedProcedureDescription")
 
 
 def identity_in(data_set: Dataset) -> Identity:
@@ -43,6 +45,7 @@ def identity_in(data_set: Dataset) -> Identity:
     return {
         **{keyword: _text(data_set, keyword) for keyword in _TOP},
         "RequestAttributesSequence": _items(data_set, "RequestAttributesSequence", _REQUEST),
+        "ReferencedRequestSequence": _items(data_set, "ReferencedRequestSequence", _REFERENCED),
         "OtherPatientIDsSequence": _items(data_set, "OtherPatientIDsSequence", _OTHER),
     }
 
@@ -50,6 +53,7 @@ def identity_in(data_set: Dataset) -> Identity:
 def identity_wanted(snapshot: IdentitySnapshot, record: FrameRecord) -> Identity:
     """Return the identity that an object of `record` must state."""
     person = snapshot.patient
+    document = record.sop_class_uid == KEY_OBJECT
     return {
         "PatientName": person.patient_name,
         "PatientID": person.patient_id,
@@ -62,7 +66,8 @@ def identity_wanted(snapshot: IdentitySnapshot, record: FrameRecord) -> Identity
         "SeriesInstanceUID": record.series_instance_uid,
         "SOPInstanceUID": record.sop_instance_uid,
         "InstanceNumber": str(record.instance_number),
-        "RequestAttributesSequence": _steps_wanted(snapshot),
+        "RequestAttributesSequence": () if document else _steps_wanted(snapshot),
+        "ReferencedRequestSequence": _requests_wanted(snapshot) if document else (),
         "OtherPatientIDsSequence": tuple(person.other_patient_ids),
     }
 
@@ -88,6 +93,20 @@ def _steps_wanted(snapshot: IdentitySnapshot) -> tuple[tuple[str, ...], ...]:
             step.scheduled_procedure_step_description,
         )
         for step in requested_steps(snapshot)
+    )
+
+
+def _requests_wanted(snapshot: IdentitySnapshot) -> tuple[tuple[str, ...], ...]:
+    """A document names what was requested, whether or not a step of it was scheduled."""
+    return tuple(
+        (
+            step.requested_procedure_id,
+            step.accession_number,
+            step.study_instance_uid or snapshot.study_instance_uid,
+            step.requested_procedure_description,
+        )
+        for step in snapshot.steps
+        if step.requested_procedure_id
     )
 
 

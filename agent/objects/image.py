@@ -46,7 +46,6 @@ def image(record: FrameRecord, box: Equipment, kind: Family) -> Attributes:
         "AcquisitionTime": at.time,
         "AcquisitionDateTime": at.date_time,
         "PatientOrientation": "",
-        "ImageLaterality": box.image_laterality or "U",
         "BurnedInAnnotation": "YES" if box.burned_in_annotation else "NO",
         **optional(
             DerivationDescription=record.processing[:_LONGEST_DERIVATION].strip(),

@@ -26,12 +26,15 @@ MIME_TYPE = b"application/pdf"
 
 
 def layout(record: FrameRecord, payload_size: int) -> Iterator[Part]:
-    """Yield the parts from the payload's element to the end of the file; raises `ObjectInvalid` for one too long.
+    """Yield the parts from the payload's element to the end of the file, none where there is no payload.
 
-    `payload_size` is that of what goes into the object: the frame's own, or that of an encoded video.
+    Raises `ObjectInvalid` for one too long. `payload_size` is that of what goes into the object: the frame's own, or
+    that of an encoded video.
     """
     if payload_size + payload_size % 2 > LONGEST_VALUE:
         raise _too_long()
+    if family(record.sop_class_uid).key_object:
+        return
     if family(record.sop_class_uid).document:
         yield from _document(payload_size)
     elif record.transfer_syntax_uid in NATIVE:

@@ -86,8 +86,20 @@ def encode(data_set: Dataset, record: FrameRecord) -> bytes:
     return buffer.getvalue()
 
 
-def reread(fd: int, snapshot: IdentitySnapshot, record: FrameRecord, beat: Beat) -> BuiltObject:
+def _nothing_more(_data_set: Dataset) -> None:
+    """Nothing else is to be compared."""
+
+
+def reread(
+    fd: int,
+    snapshot: IdentitySnapshot,
+    record: FrameRecord,
+    beat: Beat,
+    said: Callable[[Dataset], None] = _nothing_more,
+) -> BuiltObject:
     """Return what the object in `fd` (open for reading, from its beginning) is, after reading all of it.
+
+    `said` raises unless the data set says what it was told to.
 
     Raises `ObjectCorrupt` when it is not exactly one object with the payload of `record`, `ObjectInvalid`
     when it breaks a rule, `SnapshotMismatch` when any identity attribute is not that of `snapshot`.
@@ -101,6 +113,7 @@ def reread(fd: int, snapshot: IdentitySnapshot, record: FrameRecord, beat: Beat)
             _check_meta(data_set, record)
             identity.compare(data_set, snapshot, record)
             validity.check(data_set, record)
+            said(data_set)
         size, sha256 = _check_payload(file, start, record, beat)
     return BuiltObject(
         frame_id=record.frame_id,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from agent.annotation import LATERALITIES
 from agent.objects.family import FAMILIES, Family
 from agent.objects.pixel import EXPLICIT_VR_LITTLE_ENDIAN, H264_HIGH, H264_HIGH_42, JPEG_BASELINE
 
@@ -47,6 +48,16 @@ _IMAGE = (
     "HighBit",
     "PixelRepresentation",
 )
+_NOT_OF_A_DOCUMENT = ("Laterality", "ImageLaterality", "Rows", "Columns", "NumberOfFrames", "ICCProfile")
+_KEY_OBJECT = (
+    *(k for k in _COMMON if k not in ("AcquisitionDateTime", "ImageLaterality", "BurnedInAnnotation")),
+    "CurrentRequestedProcedureEvidenceSequence",
+    "ValueType",
+    "ConceptNameCodeSequence",
+    "ContinuityOfContent",
+    "ContentTemplateSequence",
+    "ContentSequence",
+)
 _TYPE_2 = ("StudyTime", "PatientBirthDate", "PatientSex", "AccessionNumber", "ReferringPhysicianName")
 _SINGLE_FRAME = ("NumberOfFrames", "FrameIncrementPointer")
 _GREY_ONLY = ("RescaleIntercept", "RescaleSlope", "RescaleType")
@@ -54,6 +65,8 @@ _GREY_ONLY = ("RescaleIntercept", "RescaleSlope", "RescaleType")
 
 def type_1(kind: Family) -> tuple[str, ...]:
     """Return what must be present with a value: type 1, and what a DICOMDIR or this house asks for beyond it."""
+    if kind.key_object:
+        return _KEY_OBJECT
     found: tuple[str, ...] = _COMMON if kind.document else (*_COMMON, *_IMAGE)
     found += ("ConversionType",) if kind.secondary else ()
     found += ("DocumentTitle",) if kind.document else ()
@@ -63,6 +76,8 @@ def type_1(kind: Family) -> tuple[str, ...]:
 
 def type_2(kind: Family) -> tuple[str, ...]:
     """Return what must be present, perhaps empty."""
+    if kind.key_object:
+        return (*_TYPE_2, "ReferencedPerformedProcedureStepSequence")
     if kind.document:
         return (*_TYPE_2, "ConceptNameCodeSequence")
     return (*_TYPE_2, "PatientOrientation", *(() if kind.secondary else ("AcquisitionContextSequence",)))
@@ -70,6 +85,9 @@ def type_2(kind: Family) -> tuple[str, ...]:
 
 def forbidden(kind: Family) -> tuple[str, ...]:
     """Return what is wrong in an object of ours of this family."""
+    if kind.key_object:
+        return ("ConversionType", "ImageType", "AcquisitionDateTime", "PixelAspectRatio", "BurnedInAnnotation",
+                "RequestAttributesSequence", *_NOT_OF_A_DOCUMENT)  # fmt: skip
     found: tuple[str, ...] = ("Laterality",) if kind.multi_frame else ("Laterality", *_SINGLE_FRAME)
     found += () if kind.secondary else ("ConversionType",)
     found += ("PixelAspectRatio",) if kind.video else ()
@@ -82,7 +100,7 @@ ENUMERATED: dict[str, frozenset[Any]] = {
     "ConversionType": frozenset({"DV", "DI", "DF", "WSD", "SD", "SI", "DRW", "SYN"}),
     "PatientSex": frozenset({"M", "F", "O"}),
     "PregnancyStatus": frozenset({1, 2, 3, 4}),
-    "ImageLaterality": frozenset({"R", "L", "U", "B"}),
+    "ImageLaterality": frozenset(LATERALITIES),
     "BurnedInAnnotation": frozenset({"YES", "NO"}),
     "LossyImageCompression": frozenset({"00", "01"}),
     "SamplesPerPixel": frozenset({1, 3}),
@@ -124,5 +142,14 @@ PHOTOMETRIC = {
 
 VECTORS = {0x00181065: "FrameTimeVector", 0x00182001: "PageNumberVector"}
 """Attributes that a Frame Increment Pointer may name and that have one value for each frame."""
-MAY_BE_EMPTY = frozenset({"AcquisitionContextSequence", "ConceptNameCodeSequence"})
-"""Sequences of type 2."""
+
+
+def may_be_empty(kind: Family) -> frozenset[str]:
+    """Return the sequences of type 2."""
+    return _EMPTY_IN_KEY_OBJECT if kind.key_object else _EMPTY
+
+
+_EMPTY = frozenset({"AcquisitionContextSequence", "ConceptNameCodeSequence"})
+_EMPTY_IN_KEY_OBJECT = frozenset(
+    {"ReferencedPerformedProcedureStepSequence", "ReferencedStudySequence", "RequestedProcedureCodeSequence"}
+)

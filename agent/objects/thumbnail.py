@@ -1,12 +1,11 @@
 """A small JPEG of a durable frame for the screen. Made from the final payload (ruling 12), never kept.
 
 Every nth pixel is enough for a thumbnail and costs no copy of the whole picture. simplejpeg, otherwise
-owned by the drivers, is loaded for this alone.
+owned by the drivers, is loaded for this alone. Documents and videos are shown by Debian's programs (`foreign`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,11 @@ import numpy.typing as npt
 
 from agent.errors import ObjectError
 from agent.model import FrameRecord
+from agent.objects import foreign
+from agent.objects.building import Payload
+from agent.objects.family import family
 from agent.objects.pixel import JPEG_BASELINE
+from agent.sop_classes import VIDEO
 
 Pixels = npt.NDArray[Any]
 
@@ -22,16 +25,21 @@ QUALITY = 80
 NARROWEST, WIDEST = 16, 4096
 
 
-def thumbnail(record: FrameRecord, read_at: Callable[[int, int], bytes], max_width: int) -> bytes:
+def thumbnail(payload: Payload, max_width: int, number: int = 1) -> bytes:
     """Return a JPEG (grey or RGB, square pixels) of at most `max_width` columns; raises `ObjectError`.
 
-    `max_width` is brought into 16…4096. Bits over 8 are shown by their upper eight; MONOCHROME1 is inverted.
+    `max_width` is brought into 16…4096; `number` is the frame or page, from 1. Bits over 8 are shown by their upper
+    eight; MONOCHROME1 is inverted.
     """
     import simplejpeg
 
-    width = min(max(max_width, NARROWEST), WIDEST)
+    record, width = payload.record, min(max(max_width, NARROWEST), WIDEST)
+    if family(record.sop_class_uid).document:
+        return foreign.page(payload, width, number)
+    if record.sop_class_uid in VIDEO and not _is_jpeg(record):
+        return foreign.frame(payload, width, number)
     try:
-        pixels = _decode(record, read_at, width) if _is_jpeg(record) else _native(record, read_at)
+        pixels = _decode(payload, width, number - 1) if _is_jpeg(record) else _native(payload, number - 1)
         small = _sample(pixels, record, width)
         space = "RGB" if small.shape[2] == 3 else "GRAY"
         return bytes(simplejpeg.encode_jpeg(small, QUALITY, space, "420"))
@@ -43,20 +51,35 @@ def _is_jpeg(record: FrameRecord) -> bool:
     return record.transfer_syntax_uid == JPEG_BASELINE
 
 
-def _decode(record: FrameRecord, read_at: Callable[[int, int], bytes], width: int) -> Pixels:
+def _decode(payload: Payload, width: int, number: int) -> Pixels:
     import simplejpeg
 
+    record = payload.record
     space = "RGB" if record.samples_per_pixel == 3 else "GRAY"
-    stream = read_at(0, (record.frame_sizes or (record.payload_size,))[0])
+    sizes = record.frame_sizes or (record.payload_size,)
+    stream = payload.read_at(sum(sizes[:number]), sizes[number])
     decoded: Pixels = simplejpeg.decode_jpeg(stream, space, min_width=width, min_height=1, fastdct=True)
     return decoded
 
 
-def _native(record: FrameRecord, read_at: Callable[[int, int], bytes]) -> Pixels:
+def _native(payload: Payload, number: int) -> Pixels:
+    record = payload.record
+    shape = (record.rows, record.columns, record.samples_per_pixel)
+    if record.bits_allocated == 1:
+        return _bits(payload, number).reshape(shape)
     kind = np.dtype("u1") if record.bits_allocated == 8 else np.dtype("<u2")
     size = record.rows * record.columns * record.samples_per_pixel * kind.itemsize
-    whole: Pixels = np.frombuffer(read_at(0, size), kind)
-    return whole.reshape(record.rows, record.columns, record.samples_per_pixel)
+    whole: Pixels = np.frombuffer(payload.read_at(number * size, size), kind)
+    return whole.reshape(shape)
+
+
+def _bits(payload: Payload, number: int) -> Pixels:
+    """Return line art as black and white; frames are packed without a gap, the first pixel lowest (PS3.5 8.1.1)."""
+    count = payload.record.rows * payload.record.columns
+    first, skip = divmod(number * count, 8)
+    packed = np.frombuffer(payload.read_at(first, -(-(skip + count) // 8)), np.uint8)
+    bits: Pixels = np.unpackbits(packed, bitorder="little")[skip : skip + count] * np.uint8(255)
+    return bits
 
 
 def _sample(pixels: Pixels, record: FrameRecord, width: int) -> Pixels:

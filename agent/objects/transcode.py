@@ -24,7 +24,7 @@ from agent.objects import codec
 from agent.objects.frame_reader import NATIVE, FrameReader
 from agent.objects.part10 import BUFFER, Beat
 from agent.objects.strict import FOREIGN, strict
-from agent.sop_classes import SOP_CLASSES, VIDEO
+from agent.sop_classes import KEY_OBJECT, SOP_CLASSES, VIDEO
 from agent.transfer_syntaxes import IMPLICIT_VR_LITTLE_ENDIAN, LOSSLESS
 
 _ENCODING = frozenset({"00280004", "00280006"})
@@ -53,7 +53,7 @@ def transcode(object_fd: int, target_fd: int, transfer_syntax_uid: str, beat: Be
     sop_class = _sop_class(object_fd)
     if sop_class in VIDEO:
         raise ObjectError("A video is sent as it is or not at all.")
-    if sop_class == SOP_CLASSES["encapsulated-pdf"]:
+    if sop_class in (SOP_CLASSES["encapsulated-pdf"], KEY_OBJECT):
         _write_document(object_fd, target_fd, transfer_syntax_uid)
     else:
         source = FrameReader(object_fd)

@@ -25,10 +25,10 @@ from agent.objects.terms import (
     ENUMERATED,
     IDENTITY_TEXT,
     LOSSY_METHODS,
-    MAY_BE_EMPTY,
     PHOTOMETRIC,
     VECTORS,
     forbidden,
+    may_be_empty,
     type_1,
     type_2,
 )
@@ -152,6 +152,25 @@ def _film_has_a_spacing(d: Dataset, _r: FrameRecord) -> bool:
     return not (kind.multi_frame and d.get("ConversionType") == "DF") or "NominalScannedPixelSpacing" in d
 
 
+def _evident(d: Dataset) -> list[str]:
+    """Return the instances that a key object's evidence names."""
+    return [
+        str(item.ReferencedSOPInstanceUID)
+        for study in d.CurrentRequestedProcedureEvidenceSequence
+        for series in study.ReferencedSeriesSequence
+        for item in series.ReferencedSOPSequence
+    ]
+
+
+def _content(d: Dataset) -> list[str]:
+    """Return the instances that a key object's content names."""
+    return [
+        str(item.ReferencedSOPInstanceUID)
+        for row in d.ContentSequence
+        for item in row.get("ReferencedSOPSequence", ())
+    ]
+
+
 def _enumerated(keyword: str) -> Holds:
     return lambda d, _r: set(_values(d, keyword)) <= ENUMERATED[keyword]
 
@@ -199,11 +218,6 @@ RELATIONS = (
         "is not an offset as +0200.",
         lambda d, _r: _OFFSET.fullmatch(str(d.TimezoneOffsetFromUTC)) is not None,
     ),
-    Rule(
-        "AcquisitionDateTime",
-        "has another offset than the object.",
-        lambda d, _r: str(d.AcquisitionDateTime).endswith(str(d.TimezoneOffsetFromUTC)),
-    ),
     Rule("InstanceNumber", "is not positive.", lambda d, _r: int(d.InstanceNumber) > 0),
     Rule("SeriesNumber", "is not positive.", lambda d, _r: int(d.SeriesNumber) > 0),
     Rule(
@@ -224,6 +238,30 @@ RELATIONS = (
         "a code without value, scheme or meaning.",
         lambda d, _r: all(_code_is_complete(item) for _, item in _items(d)),
     ),
+)
+
+ACQUISITION_HAS_THE_OFFSET = Rule(
+    "AcquisitionDateTime",
+    "has another offset than the object.",
+    lambda d, _r: str(d.AcquisitionDateTime).endswith(str(d.TimezoneOffsetFromUTC)),
+)
+
+KEY_OBJECT_RELATIONS = (
+    Rule("Modality", "is not KO.", lambda d, _r: d.Modality == "KO"),
+    Rule("ValueType", "is not a container.", lambda d, _r: d.ValueType == "CONTAINER"),
+    Rule("ContinuityOfContent", "is not SEPARATE.", lambda d, _r: d.ContinuityOfContent == "SEPARATE"),
+    Rule("SOPInstanceUID", "names itself.", lambda d, _r: d.SOPInstanceUID not in _evident(d)),
+    Rule(
+        "CurrentRequestedProcedureEvidenceSequence",
+        "is not one study, or not the object's own.",
+        lambda d, _r: [s.StudyInstanceUID for s in d.CurrentRequestedProcedureEvidenceSequence] == [d.StudyInstanceUID],
+    ),
+    Rule(
+        "ContentSequence",
+        "does not name exactly the objects of the evidence.",
+        lambda d, _r: sorted(_evident(d)) == sorted(_content(d)) and len(set(_evident(d))) == len(_evident(d)),
+    ),
+    Rule("PixelData", "has a payload.", lambda _d, r: r.payload_size == 0),
 )
 
 IMAGE_RELATIONS = (
@@ -315,15 +353,19 @@ def check(data_set: Dataset, record: FrameRecord) -> None:
 
     `record` tells what the payload is. The error's facts are `keyword` (with its path) and `reason`.
     """
-    _check_elements(data_set)
-    for rule in rules(family(record.sop_class_uid)):
+    kind = family(record.sop_class_uid)
+    _check_elements(data_set, may_be_empty(kind))
+    for rule in rules(kind):
         if not rule.holds(data_set, record):
             raise broken(rule.keyword, rule.reason)
 
 
 def rules(kind: Family) -> tuple[Rule, ...]:
     """Return every rule of one family, in the order in which they are applied."""
-    return (*attribute_rules(kind), *RELATIONS, *(() if kind.document else IMAGE_RELATIONS))
+    if kind.key_object:
+        return (*attribute_rules(kind), *RELATIONS, *KEY_OBJECT_RELATIONS)
+    more = () if kind.document else IMAGE_RELATIONS
+    return (*attribute_rules(kind), *RELATIONS, ACQUISITION_HAS_THE_OFFSET, *more)
 
 
 def broken(keyword: str, reason: str) -> ObjectInvalid:
@@ -331,21 +373,21 @@ def broken(keyword: str, reason: str) -> ObjectInvalid:
     return ObjectInvalid(f"{keyword}: {reason}", keyword=keyword, reason=reason)
 
 
-def _check_elements(data_set: Dataset) -> None:
+def _check_elements(data_set: Dataset, empty: frozenset[str]) -> None:
     for path, item in _items(data_set):
         for element in item:
-            if reason := _wrong_element(element):
+            if reason := _wrong_element(element, empty):
                 raise broken(f"{path}{element.keyword or 'unknown attribute'}", reason)
 
 
-def _wrong_element(element: DataElement) -> str:
+def _wrong_element(element: DataElement, empty: frozenset[str]) -> str:
     """Return why this element may not be written, or nothing (PS3.5 6.2, 7.8)."""
     if element.tag.is_private or not dictionary_has_tag(element.tag):
         return "is private or unknown."
     if element.tag.group in (0x0002, 0x7FE0) or element.tag.element == 0:
         return "does not belong in the data set."
     if element.VR == "SQ":
-        return "" if element.value or element.keyword in MAY_BE_EMPTY else "is an empty sequence."
+        return "" if element.value or element.keyword in empty else "is an empty sequence."
     if element.VM > 1 and dictionary_VM(element.tag) == "1":
         return "has more than one value."
     return _wrong_value(element)

@@ -19,11 +19,13 @@ from agent.service.exams import Exams
 from agent.service.overview import BoxFacts, Overview
 from agent.service.patients import Patients
 from agent.service.queue import Queue
+from agent.service.review import Review
 from agent.service.tray import Tray
 from agent.store import Store
 
 __all__ = [
-    "BoxFacts", "Captures", "Connections", "Exams", "Overview", "Patients", "Queue", "Repeats", "Service", "Tray",
+    "BoxFacts", "Captures", "Connections", "Exams", "Overview", "Patients", "Queue", "Repeats", "Review",
+    "Service", "Tray",
 ]  # fmt: skip
 
 _LOCKS = 32
@@ -62,6 +64,7 @@ class Service:
     captures: Captures
     queue: Queue
     tray: Tray
+    review: Review
     connections: Connections
     repeats: Repeats
     changes: Changes

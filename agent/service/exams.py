@@ -14,10 +14,9 @@ from agent.lifecycle import ExamState, FrameState, JobState
 from agent.model import Patient
 from agent.opening import APPENDABLE, Confirmed, Opening, Shown
 from agent.service.corrections import Corrections, Target
-from agent.store import Exam, Store
-from agent.store.jobs import STORE
-from agent.view import ExamView
-from agent.viewing import all_in, frame_view, patient_view
+from agent.store import Exam, Job, Store, StoredFrame
+from agent.view import ExamView, FrameView
+from agent.viewing import all_in, frame_views, is_picture, patient_view
 
 
 class Exams:
@@ -59,7 +58,8 @@ class Exams:
 
     def view(self, exam: Exam, *, with_frames: bool) -> ExamView:
         frames = self._store.frames.of_exam(exam.exam_id)
-        jobs = [job for job in self._store.jobs.of_exam(exam.exam_id) if job.kind == STORE]
+        jobs = [job for job in self._store.jobs.of_exam(exam.exam_id) if is_picture(job)]
+        key_images, deleted = self._store.review.counts(exam.exam_id)
         now = self._clock.now().timestamp()
         step = exam.snapshot.steps[0] if exam.snapshot.steps else None
         return ExamView(
@@ -87,11 +87,15 @@ class Exams:
             captured=exam.captured,
             sent=len(all_in([job for job in jobs if job.required], (JobState.DONE, JobState.CONFIRMED))),
             confirmed=len(all_in([job for job in jobs if job.commits], (JobState.CONFIRMED,))),
-            deleted=sum(frame.state is FrameState.TOMBSTONED for frame in frames),
-            key_images=0,
+            deleted=deleted,
+            key_images=key_images,
             held=sum(frame.state is FrameState.HELD for frame in frames),
-            frames=tuple(frame_view(frame) for frame in frames) if with_frames else (),
+            frames=self._frames(exam.exam_id, frames, jobs) if with_frames else (),
         )
+
+    def _frames(self, exam_id: str, frames: list[StoredFrame], jobs: list[Job]) -> tuple[FrameView, ...]:
+        remarks = self._store.review.of_exam(exam_id)
+        return frame_views(frames, remarks, jobs)
 
     # --- who works here -------------------------------------------------------------------------------------
 

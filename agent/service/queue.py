@@ -51,7 +51,8 @@ class Queue:
 
     def accept_frame(self, frame_id: str, who: str) -> FrameView:
         """Let a held frame take part again; a person looked at it."""
-        self._store.frames.apply(frame_id, "accept", self._exams.stamp(who))
+        event = "compose" if self._store.key_objects.is_one(frame_id) else "accept"
+        self._store.frames.apply(frame_id, event, self._exams.stamp(who))
         self._building.wake()
         return frame_view(self._store.frames.get(frame_id))
 

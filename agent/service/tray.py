@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agent import tray
 from agent.errors import BadRequest
+from agent.pictures import Pictures
 from agent.store import Store
 from agent.view import FrameView, TrayView
 from agent.viewing import frame_view, tray_view
@@ -12,8 +13,12 @@ from agent.viewing import frame_view, tray_view
 class Tray:
     """The unassigned tray."""
 
-    def __init__(self, store: Store, tray: tray.Tray) -> None:
-        self._store, self._tray = store, tray
+    def __init__(self, store: Store, tray: tray.Tray, pictures: Pictures) -> None:
+        self._store, self._tray, self._pictures = store, tray, pictures
+
+    def picture(self, item_id: str, width: int) -> bytes:
+        """Return a JPEG of an item that waits, at most `width` columns; raises `NotFound`, `NoPicture`."""
+        return self._pictures.item(item_id, width)
 
     def items(self) -> tuple[TrayView, ...]:
         """Return what arrived without a patient, newest first, and what could not be read."""

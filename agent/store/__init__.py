@@ -15,19 +15,22 @@ from agent.store.exams import Ending, Exam, Exams
 from agent.store.figures import Figures
 from agent.store.frames import Frames, StoredFrame
 from agent.store.jobs import Job, Jobs
+from agent.store.key_objects import KeyObjects, NewKeyObject, Settled
 from agent.store.moves import Move, MovedFrame, Moves
 from agent.store.recordings import Recording, Recordings
 from agent.store.records import Records
+from agent.store.removals import Asked, Removal, Removals
 from agent.store.renditions import Renditions
 from agent.store.retention import Retention
+from agent.store.review import Remarks, Review
 from agent.store.steps import NewStep, ProcedureSteps, Step
 from agent.store.transition import Stamp
 from agent.store.tray import Tray
 from agent.store.worklists import CachedList, Entry, Worklists
 
 __all__ = [
-    "CachedList", "Ending", "Entry", "Exam", "Job", "Move", "MovedFrame", "NewStep", "Recording", "Stamp", "Step",
-    "Store", "StoredFrame", "Transaction", "Verdict",
+    "Asked", "CachedList", "Ending", "Entry", "Exam", "Job", "Move", "MovedFrame", "NewKeyObject", "NewStep",
+    "Recording", "Remarks", "Removal", "Settled", "Stamp", "Step", "Store", "StoredFrame", "Transaction", "Verdict",
 ]  # fmt: skip
 
 
@@ -54,6 +57,9 @@ class Store:
         self.renditions = Renditions(self._database)
         self.steps = ProcedureSteps(self._database)
         self.commitments = Commitments(self._database)
+        self.review = Review(self._database)
+        self.key_objects = KeyObjects(self._database)
+        self.removals = Removals(self._database)
         self.retention = Retention(self._database)
         self.figures = Figures(self._database)
         self.worklists = Worklists(self._database)

@@ -218,8 +218,9 @@ def _object(
         "SELECT job_id FROM job WHERE kind = 'store' AND destination = ? AND subject = ? AND state = 'done'",
         (job["destination"], item["frame_id"]),
     ).fetchone()
-    if store is None:
-        return
+    rejected = connection.execute("SELECT 1 FROM removal_item WHERE frame_id = ?", (item["frame_id"],)).fetchone()
+    if store is None or (rejected is not None and event != "confirmed"):
+        return  # an archive that follows a rejection note may no longer answer for what the note names
     if event == "again":
         again(connection, store["job_id"], stamp, wait_s=wait_s)
         return

@@ -12,6 +12,7 @@ _MOVABLE = """SELECT job.job_id FROM job JOIN exam USING (exam_id)
     AND NOT EXISTS (SELECT 1 FROM job j JOIN exam e USING (exam_id)
         WHERE e.study_instance_uid = exam.study_instance_uid AND j.destination = :name AND j.kind = 'store'
         AND j.state IN ('done', 'confirmed', 'running'))
+    AND job.frame_id NOT IN (SELECT frame_id FROM key_object WHERE purpose = 'removal')
     AND NOT EXISTS (SELECT 1 FROM job k WHERE k.kind = 'store' AND k.destination = :standby
         AND k.subject = job.subject) LIMIT 500"""
 

@@ -57,7 +57,7 @@ class Ending:
 
 
 SELECT = """SELECT exam.*, (SELECT count(*) FROM frame WHERE frame.exam_id = exam.exam_id
-    AND frame.state IN ('captured', 'built', 'held')) AS captured,
+    AND frame.composed = 0 AND frame.state IN ('captured', 'built', 'held')) AS captured,
     coalesce((SELECT boot_id FROM run WHERE run.run_id = exam.run_id), '') AS boot_id FROM exam """
 
 

@@ -255,6 +255,8 @@ class Exams:
     def release_due(self, unix: float, window_s: float, stamp: Stamp) -> list[str]:
         """Release the exams whose undo window has ended and return their ids; durable on return.
 
+        One whose last picture was deleted meanwhile is discarded: there is nothing to send.
+
         A due time further away than the window is a clock that jumped back: it counts as due.
         """
 
@@ -264,8 +266,9 @@ class Exams:
                 (unix, unix + window_s + 1),
             ).fetchall()
             for row in rows:
-                move(connection, "exam", row["exam_id"], "release", stamp)
-                steps.end(connection, row["exam_id"], "complete", stamp)
+                event = "release" if get(connection, row["exam_id"]).captured else "discard"
+                move(connection, "exam", row["exam_id"], event, stamp, code="" if event == "release" else _NO_PICTURES)
+                steps.end(connection, row["exam_id"], STEP_ENDS[event], stamp)
             return [row["exam_id"] for row in rows]
 
         return self._database.write(work) if self.next_release() is not None else []
@@ -288,7 +291,7 @@ class Exams:
         """Move released exams whose frames are all built and whose required objects are all sent to `delivered`."""
         query = """SELECT exam_id FROM exam WHERE state = 'released'
             AND NOT EXISTS (SELECT 1 FROM frame WHERE frame.exam_id = exam.exam_id
-                            AND frame.state IN ('captured', 'held'))
+                            AND frame.state IN ('captured', 'held', 'composed'))
             AND NOT EXISTS (SELECT 1 FROM job WHERE job.exam_id = exam.exam_id AND job.kind = 'store'
                             AND job.required = 1 AND job.state IN ('waiting', 'pending', 'running', 'held'))"""
         with self._database.read() as connection:
@@ -307,6 +310,8 @@ class Exams:
     def close_committed(self, exam_id: str, stamp: Stamp) -> bool:
         """Move a delivered exam to `committed` once every object that asks for it is confirmed; True: it moved."""
         query = """SELECT 1 FROM exam WHERE exam_id = ? AND state = 'delivered'
+            AND EXISTS (SELECT 1 FROM job WHERE job.exam_id = exam.exam_id AND job.kind = 'store'
+                        AND job.commits = 1 AND job.state = 'confirmed')
             AND NOT EXISTS (SELECT 1 FROM job WHERE job.exam_id = exam.exam_id AND job.kind = 'store'
                             AND job.commits = 1 AND job.state NOT IN ('confirmed', 'discarded'))"""
 
@@ -319,6 +324,7 @@ class Exams:
         return self._database.write(work)
 
 
+_NO_PICTURES = "no pictures"
 _OWN_NUMBER = re.compile(r"(?:TMP-.*-|MA)([0-9]{1,15})")
 
 

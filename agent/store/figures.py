@@ -19,7 +19,7 @@ _ASKED = "SELECT destination, count(*) AS n FROM job WHERE kind = 'commit' AND s
 _ATTEMPTS = """SELECT job.destination, attempt.action, count(*) AS n FROM attempt JOIN job USING (job_id)
     GROUP BY job.destination, attempt.action"""
 _SINGLE = {
-    "captured": "SELECT count(*) FROM frame",
+    "captured": "SELECT count(*) FROM frame WHERE composed = 0",
     "frames_held": "SELECT count(*) FROM frame WHERE state = 'held'",
     "open": "SELECT count(*) FROM exam WHERE state = 'open'",
     "emergency": "SELECT count(*) FROM exam WHERE kind = 'emergency'",

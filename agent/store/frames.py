@@ -121,9 +121,10 @@ class Frames:
             return frame_from_row(row) if row else None
 
     def of_exam(self, exam_id: str) -> list[StoredFrame]:
-        """Return the stills of one exam in the order of capture."""
+        """Return the pictures of one exam in the order of capture, without its key object documents."""
+        query = SELECT + "WHERE frame.exam_id = ? AND frame.composed = 0 ORDER BY frame.instance_number"
         with self._database.read() as connection:
-            rows = connection.execute(SELECT + "WHERE frame.exam_id = ? ORDER BY frame.instance_number", (exam_id,))
+            rows = connection.execute(query, (exam_id,))
             return [frame_from_row(row) for row in rows]
 
     def next_instance_number(self, series_instance_uid: str) -> int:
@@ -134,7 +135,7 @@ class Frames:
 
     def files(self) -> dict[str, tuple[FrameState, int]]:
         """Return frame id → (state, size of its `.frm` file) for every frame whose bytes must exist."""
-        query = "SELECT frame_id, state, file_size FROM frame WHERE state <> 'purged'"
+        query = "SELECT frame_id, state, file_size FROM frame WHERE state <> 'purged' AND composed = 0"
         with self._database.read() as connection:
             rows = connection.execute(query)
             return {row["frame_id"]: (FrameState(row["state"]), row["file_size"]) for row in rows}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from agent.errors import NotFound
 from agent.lifecycle import JobState
 from agent.outcome import Outcome
-from agent.store import commitments, steps
+from agent.store import commitments, removals, steps
 from agent.store.database import Connection, Database, Row
 from agent.store.transition import Stamp, move, note
 
@@ -115,7 +115,8 @@ class Jobs:
         """Lease up to `limit` due jobs of one lane to this run, oldest first; durable on return.
 
         The other lane is taken when the wanted one has nothing due. A store job whose destination is known to
-        refuse its syntax waits for a rendition instead and is not returned.
+        refuse its syntax waits for a rendition instead and is not returned, one whose picture was rejected is given up:
+        by whatever way it came back into the queue, it does not leave.
         """
 
         def work(connection: Connection) -> list[Job]:
@@ -127,6 +128,7 @@ class Jobs:
                 ids = ids or [row[0] for row in connection.execute(CLAIM, values)]
             for job_id in ids:
                 note(connection, "job", job_id, "claim", JobState.PENDING, JobState.RUNNING, stamp)
+            ids = removals.give_up(connection, ids, stamp)
             _await_renditions(connection, ids, stamp)
             marks = ",".join("?" * len(ids))
             rows = connection.execute(

@@ -13,9 +13,10 @@ from agent.errors import OutOfDate, WrongState
 from agent.lifecycle import ExamState, FrameState
 from agent.model import Equipment, FrameRecord, IdentitySnapshot
 from agent.step import WRONG_ENTRY
-from agent.store import exam_rows, frames, steps
+from agent.store import exam_rows, frames, key_objects, steps
 from agent.store.database import Connection, Database, Row
 from agent.store.exam_rows import Exam
+from agent.store.key_objects import NewKeyObject
 from agent.store.steps import NewStep
 from agent.store.transition import Stamp, move, note
 
@@ -50,6 +51,8 @@ class Move:
     sent: bool
     entry_key: str = ""
     entry_digest: str = ""
+    key_object: NewKeyObject
+    """Names for the document of the new exam's key images, where pictures were marked."""
     step: NewStep | None = None
 
 
@@ -91,6 +94,8 @@ class Moves:
             _insert_exam(connection, old, asked, stamp)
             for picture in asked.pictures:
                 _insert_frame(connection, picture, stamp)
+            if _has_key_images(connection, asked.new_exam_id):
+                key_objects.plan_of_interest(connection, asked.new_exam_id, asked.key_object, stamp)
             if asked.step is not None and any(p.state is FrameState.CAPTURED for p in asked.pictures):
                 steps.begin(connection, asked.new_exam_id, asked.step, stamp)
             _keep_names(connection, old, asked, stamp)
@@ -121,7 +126,7 @@ class Moves:
 
     def sent_frames(self, exam_id: str) -> tuple[str, ...]:
         """Return the pictures of an exam that an archive has, or may get at any moment."""
-        query = """SELECT frame_id FROM frame WHERE exam_id = ? AND EXISTS (SELECT 1 FROM job
+        query = """SELECT frame_id FROM frame WHERE exam_id = ? AND composed = 0 AND EXISTS (SELECT 1 FROM job
             WHERE job.frame_id = frame.frame_id AND kind = 'store' AND job.state <> 'discarded')
             ORDER BY instance_number"""
         with self._database.read() as connection:
@@ -139,7 +144,8 @@ def _correction(row: Row) -> Correction:
 
 
 def _assert_same_pictures(connection: Connection, asked: Move) -> None:
-    rows = connection.execute("SELECT frame_id, state FROM frame WHERE exam_id = ?", (asked.old_exam_id,)).fetchall()
+    query = "SELECT frame_id, state FROM frame WHERE exam_id = ? AND composed = 0"
+    rows = connection.execute(query, (asked.old_exam_id,)).fetchall()
     live = {row["frame_id"] for row in rows if row["state"] in MOVABLE}
     sent = any(row["state"] in (FrameState.BUILT, FrameState.PURGED) for row in rows)
     if live != {picture.old_frame_id for picture in asked.pictures} or sent != asked.sent:
@@ -213,9 +219,19 @@ def _insert_frame(connection: Connection, picture: MovedFrame, stamp: Stamp) -> 
         "INSERT INTO frame_date SELECT ?, acquired_at, how, at, who FROM frame_date WHERE frame_id = ?",
         (picture.record.frame_id, picture.old_frame_id),
     )
+    connection.execute(  # what a person said of the picture stays said; its object may be another, so nothing is frozen
+        "INSERT INTO annotation (frame_id, laterality, description, key_image, page)"
+        " SELECT ?, laterality, description, key_image, page FROM annotation WHERE frame_id = ?",
+        (picture.record.frame_id, picture.old_frame_id),
+    )
     if picture.state is FrameState.CAPTURED:
         move(connection, "frame", picture.record.frame_id, "accept", stamp)
         connection.execute("UPDATE frame SET reason = '' WHERE frame_id = ?", (picture.record.frame_id,))
+
+
+def _has_key_images(connection: Connection, exam_id: str) -> bool:
+    query = "SELECT 1 FROM annotation JOIN frame USING (frame_id) WHERE exam_id = ? AND key_image = 1"
+    return connection.execute(query, (exam_id,)).fetchone() is not None
 
 
 def _keep_names(connection: Connection, old: Exam, asked: Move, stamp: Stamp) -> None:

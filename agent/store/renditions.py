@@ -6,7 +6,7 @@ import json
 
 from agent.model import BuiltObject, Route
 from agent.outcome import Outcome
-from agent.sop_classes import SOP_CLASSES
+from agent.sop_classes import KEY_OBJECT, SOP_CLASSES
 from agent.store.database import Connection, Database
 from agent.store.jobs import Job, make_ready, record_attempt, wait_for
 from agent.store.transition import Stamp, move
@@ -102,7 +102,7 @@ def preferred(connection: Connection, frame_id: str, planned: Route, stamp: Stam
     if not planned.prefers or _built_in(connection, frame_id) not in NATIVE:
         return ""
     record = json.loads(connection.execute("SELECT record FROM frame WHERE frame_id = ?", (frame_id,)).fetchone()[0])
-    document = record.get("sop_class_uid") == SOP_CLASSES["encapsulated-pdf"]
+    document = record.get("sop_class_uid") in (SOP_CLASSES["encapsulated-pdf"], KEY_OBJECT)
     refused = connection.execute(
         "SELECT 1 FROM accepted_syntax WHERE destination = ? AND stored_uid = ? AND until > ?",
         (planned.destination, planned.prefers, stamp.unix),

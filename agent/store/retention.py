@@ -7,14 +7,21 @@ from agent.store.database import Connection, Database
 from agent.store.transition import Stamp, move
 
 # A duplicate (0111) counts as sent, but somebody else's object may be meant: it stays until it is confirmed.
-_SAFE = """frame.state = 'built' AND exam.state IN ('delivered', 'committed')
+_SAFE = """frame.state = 'built' AND exam.state IN ('delivered', 'committed', 'rejected')
     AND NOT EXISTS (SELECT 1 FROM job WHERE job.frame_id = frame.frame_id AND job.kind = 'store'
         AND (job.state NOT IN ('done', 'confirmed', 'discarded')
             OR (job.state = 'done' AND (job.commits = 1 OR job.code = '0x0111'))))"""
-_GIVEN_UP = """(frame.state IN ('tombstoned', 'bound') AND exam.state NOT IN ('open', 'finishing'))
-    OR (exam.state = 'discarded' AND frame.state IN ('captured', 'held'))"""
-_FRAMES = """SELECT frame.frame_id FROM frame JOIN exam USING (exam_id) WHERE ({}) AND
-    CAST(strftime('%s', frame.captured_at) AS REAL) < ? ORDER BY frame.captured_at LIMIT ?"""
+# What can still be restored stays: an exam that is held is not released.
+_GIVEN_UP = """(frame.state IN ('tombstoned', 'bound') AND exam.state NOT IN ('open', 'finishing', 'held'))
+    OR (exam.state = 'discarded' AND frame.state IN ('captured', 'held', 'composed'))"""
+# A rejected picture may be the right patient's only copy: never for want of space, not before a person ticked it off.
+_REJECTED = """frame.state = 'rejected' AND EXISTS (SELECT 1 FROM removal_item JOIN removal USING (removal_id)
+    WHERE removal_item.frame_id = frame.frame_id AND removal.state = 'done')
+    AND NOT EXISTS (SELECT 1 FROM job WHERE job.frame_id = frame.frame_id AND job.state = 'running')"""
+_FRAMES = """SELECT frame.frame_id FROM frame JOIN exam USING (exam_id) LEFT JOIN annotation USING (frame_id)
+    LEFT JOIN removal_item USING (frame_id) LEFT JOIN removal USING (removal_id) WHERE ({}) AND
+    CAST(strftime('%s', coalesce(nullif(removal.at, ''), nullif(annotation.deleted_at, ''), frame.captured_at)) AS REAL)
+    < ? ORDER BY frame.captured_at LIMIT ?"""
 
 
 class Retention:
@@ -31,8 +38,15 @@ class Retention:
         return self._list(_FRAMES.format(_SAFE), captured_before, limit)
 
     def given_up(self, captured_before: float, limit: int) -> list[str]:
-        """Return the frames that a named person deleted or whose exam one discarded, oldest first."""
+        """Return the frames that a named person deleted or whose exam one discarded, oldest first.
+
+        A deleted one counts from its deletion on.
+        """
         return self._list(_FRAMES.format(_GIVEN_UP), captured_before, limit)
+
+    def rejected(self, before: float, limit: int) -> list[str]:
+        """Return the frames whose removal was requested before `before` (Unix seconds) and is done with."""
+        return self._list(_FRAMES.format(_REJECTED), before, limit)
 
     def _list(self, query: str, before: float, limit: int) -> list[str]:
         with self._database.read() as connection:
@@ -40,7 +54,8 @@ class Retention:
 
     def purge(self, frame_id: str, stamp: Stamp) -> bool:
         """Say that a frame's bytes go; durable on return, then the files may be removed. False: no longer allowed."""
-        query = f"SELECT 1 FROM frame JOIN exam USING (exam_id) WHERE frame_id = ? AND (({_SAFE}) OR {_GIVEN_UP})"
+        rules = f"({_SAFE}) OR ({_REJECTED}) OR {_GIVEN_UP}"
+        query = f"SELECT 1 FROM frame JOIN exam USING (exam_id) WHERE frame_id = ? AND ({rules})"
 
         def work(connection: Connection) -> bool:
             allowed = connection.execute(query, (frame_id,)).fetchone() is not None

@@ -7,6 +7,7 @@ comparisons. Every state change writes an `event` row in the same transaction.
 from __future__ import annotations
 
 from agent.store.schema_exam import IDENTITY
+from agent.store.schema_review import REVIEW
 
 _FIRST = (
     """CREATE TABLE run (
@@ -154,5 +155,5 @@ _THIRD = (
         payload_size ON tray_item BEGIN SELECT RAISE(ABORT, 'item is frozen'); END""",
 )
 
-STEPS = (_FIRST, _SECOND, _THIRD, IDENTITY)
+STEPS = (_FIRST, _SECOND, _THIRD, REVIEW, IDENTITY)
 SCHEMA_VERSION = len(STEPS)

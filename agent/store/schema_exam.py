@@ -30,7 +30,8 @@ IDENTITY = (
           OR NEW.study_instance_uid <> json_extract(NEW.snapshot, '$.study_instance_uid')
         BEGIN SELECT RAISE(ABORT, 'exam has no study'); END""",
     """CREATE TRIGGER frame_is_of_its_exams_series BEFORE INSERT ON frame
-        WHEN NEW.series_instance_uid <> (SELECT series_instance_uid FROM exam WHERE exam_id = NEW.exam_id)
+        WHEN NEW.composed = 0 AND NEW.series_instance_uid
+          <> (SELECT series_instance_uid FROM exam WHERE exam_id = NEW.exam_id)
         BEGIN SELECT RAISE(ABORT, 'frame of another series'); END""",
     # When a picture was really taken, said once, before anything is built of it (ruling 6).
     """CREATE TABLE frame_date (

@@ -48,10 +48,14 @@ class ProcedureSteps:
         return _step(row) if row else None
 
     def performed(self, exam_id: str) -> list[tuple[str, str]]:
-        """Return (SOP Class UID, SOP Instance UID) of every object built of an exam, in order."""
+        """Return (SOP Class UID, SOP Instance UID) of every object built of an exam, in order.
+
+        A rejection note belongs to no step.
+        """
         query = """SELECT sop_instance.sop_class_uid, sop_instance.sop_instance_uid FROM frame
-            JOIN sop_instance USING (frame_id) WHERE frame.exam_id = ? AND frame.state IN ('built', 'purged')
-            ORDER BY frame.instance_number"""
+            JOIN sop_instance USING (frame_id) LEFT JOIN key_object USING (frame_id)
+            WHERE frame.exam_id = ? AND frame.state IN ('built', 'purged', 'rejected')
+            AND coalesce(key_object.purpose, '') <> 'removal' ORDER BY frame.composed, frame.instance_number"""
         with self._database.read() as connection:
             return [(row[0], row[1]) for row in connection.execute(query, (exam_id,))]
 
@@ -104,7 +108,7 @@ def let_go(connection: Connection, exam_id: str, stamp: Stamp) -> None:
         "SELECT job_id FROM job WHERE exam_id = :exam AND kind = 'n-set' AND state = 'waiting'"
         " AND EXISTS (SELECT 1 FROM job j WHERE j.exam_id = :exam AND j.kind = 'n-create' AND j.state = 'done')"
         " AND NOT EXISTS (SELECT 1 FROM frame JOIN exam USING (exam_id) WHERE frame.exam_id = :exam"
-        " AND frame.state = 'captured' AND exam.state <> 'discarded')",
+        " AND frame.state IN ('captured', 'composed') AND exam.state NOT IN ('discarded', 'rejected'))",
         {"exam": exam_id},
     ).fetchone()
     if row is not None:

@@ -15,6 +15,7 @@ _KEYS = {
     "destination": "name",
     "procedure_step": "step_uid",
     "commitment": "transaction_uid",
+    "removal": "removal_id",
 }
 
 

@@ -15,6 +15,7 @@ from agent.actor import Actor, assert_may
 from agent.errors import AgentError
 from agent.plain import to_plain
 from agent.service import Service
+from agent.web.looking import Looking
 from agent.web.operation import Call, Operation, parsed
 from agent.web.operations import OPERATIONS
 from agent.web.streams import Streams
@@ -60,6 +61,7 @@ def routes(service: Service, identify: Identify) -> list[BaseRoute]:
     """Return the routes of the JSON interface, to be mounted at `/api`."""
     return [
         *Streams(service, identify).routes(),
+        *Looking(service, identify).routes(),
         *(_route(service, identify, operation) for operation in OPERATIONS),
     ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.web.operation import Operation
-from agent.web.operations import captures, exams, overview, patients, queue, tray
+from agent.web.operations import captures, exams, overview, patients, queue, review, tray
 
 OPERATIONS: tuple[Operation, ...] = (
     *overview.OPERATIONS,
@@ -11,5 +11,6 @@ OPERATIONS: tuple[Operation, ...] = (
     *exams.OPERATIONS,
     *captures.OPERATIONS,
     *tray.OPERATIONS,
+    *review.OPERATIONS,
     *queue.OPERATIONS,
 )
