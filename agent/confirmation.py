@@ -70,17 +70,20 @@ def assert_confirmed(
     if mode not in MODES:
         raise BadRequest("A patient is confirmed by scan, reenter or click.")
     if mode not in may.modes:
-        raise NotConfirmed(_REFUSED.get(may.why, "A click is not enough here."))
+        raise _refusal(may.why)
     if mode == "scan":
         assert_band(patient, typed, prefixes)
     if mode == "reenter" and not re_entered(patient, typed):
         raise NotConfirmed
 
 
-_REFUSED = {
-    FOUND_BY_SCAN: "The scan found the row and cannot confirm it as well.",
-    LIST_OLD: "The list is too old for a click.",
-}
+def _refusal(why: str) -> NotConfirmed:
+    """Return why the act that was offered is not enough now."""
+    if why == FOUND_BY_SCAN:
+        return NotConfirmed("The scan found the row and cannot confirm it as well.")
+    if why == LIST_OLD:
+        return NotConfirmed("The list is too old for a click.")
+    return NotConfirmed("A click is not enough here.")
 
 
 def assert_band(patient: Patient, text: str, prefixes: tuple[str, ...]) -> None:

@@ -17,6 +17,11 @@ _FORBIDDEN = ("?", "\ufffd", "\\")
 """`?` is what a failed character set prints and a wildcard in a query; a backslash separates values."""
 
 
+def _(text: str) -> str:
+    """Mark a text that is translated where it is shown."""
+    return text
+
+
 @dataclass(frozen=True, slots=True)
 class _Field:
     name: str
@@ -24,11 +29,11 @@ class _Field:
 
 
 _NAME, _ID, _ISSUER = (
-    _Field("patient_name", "The name"),
-    _Field("patient_id", "The patient's number"),
-    _Field("issuer_of_patient_id", "The issuer of the number"),
+    _Field("patient_name", _("The name")),
+    _Field("patient_id", _("The patient's number")),
+    _Field("issuer_of_patient_id", _("The issuer of the number")),
 )
-_BORN, _SEX = _Field("patient_birth_date", "The date of birth"), _Field("patient_sex", "The sex")
+_BORN, _SEX = _Field("patient_birth_date", _("The date of birth")), _Field("patient_sex", _("The sex"))
 
 
 def checked(patient: Patient, *, today: date) -> Patient:
@@ -44,7 +49,7 @@ def checked(patient: Patient, *, today: date) -> Patient:
     _check_text(_ISSUER, patient.issuer_of_patient_id, required=False)
     _check_birth_date(patient.patient_birth_date, today)
     if patient.patient_sex not in ("", "M", "F", "O"):
-        raise _invalid(_SEX, "is M, F, O or empty")
+        raise _invalid(_SEX, _("is M, F, O or empty"))
     return patient
 
 
@@ -54,38 +59,42 @@ def _tidy(text: str) -> str:
 
 def _check_text(field: _Field, text: str, *, required: bool = True) -> None:
     if required and not text.strip("^= "):
-        raise _invalid(field, "is missing")
+        raise _invalid(field, _("is missing"))
     if any(mark in text for mark in _FORBIDDEN):
-        raise _invalid(field, "may not contain `?` or `\\`")
+        raise _invalid(field, _("may not contain `?` or `\\`"))
     if any(unicodedata.category(c) in ("Cc", "Cs", "Co", "Cn") for c in text):
-        raise _invalid(field, "may not contain control characters")
+        raise _invalid(field, _("may not contain control characters"))
     if len(text) > _LONGEST and field is not _NAME:
-        raise _invalid(field, f"may have {_LONGEST} characters, not {len(text)}")
+        raise _too_long(field, len(text))
 
 
 def _check_name(name: str) -> None:
     _check_text(_NAME, name)
     groups = name.split("=")
     if len(groups) > _GROUPS or any(group.count("^") >= _COMPONENTS for group in groups):
-        raise _invalid(_NAME, "has family, given, middle name, prefix and suffix, no more")
+        raise _invalid(_NAME, _("has family, given, middle name, prefix and suffix, no more"))
     if not groups[0].split("^")[0].strip() and not any(g.split("^")[0].strip() for g in groups):
-        raise _invalid(_NAME, "needs a family name")
+        raise _invalid(_NAME, _("needs a family name"))
     if longest := max((len(g) for g in groups if len(g) > _LONGEST), default=0):
-        raise _invalid(_NAME, f"may have {_LONGEST} characters, not {longest}")
+        raise _too_long(_NAME, longest)
 
 
 def _check_birth_date(text: str, today: date) -> None:
     if not text:
         return
     if not re.fullmatch(r"[0-9]{8}", text):
-        raise _invalid(_BORN, "has eight digits: year, month, day")
+        raise _invalid(_BORN, _("has eight digits: year, month, day"))
     try:
         born = date(int(text[:4]), int(text[4:6]), int(text[6:]))
     except ValueError:
-        raise _invalid(_BORN, "is no day of the calendar") from None
+        raise _invalid(_BORN, _("is no day of the calendar")) from None
     if not born.year >= 1850 or born > today:
-        raise _invalid(_BORN, "cannot be right")
+        raise _invalid(_BORN, _("cannot be right"))
 
 
 def _invalid(field: _Field, why: str) -> InvalidPatient:
-    return InvalidPatient(f"{field.words} {why}.", field=field.name)
+    return InvalidPatient(f"What was typed cannot be used: {field.words}: {why}.", field=field.name)
+
+
+def _too_long(field: _Field, length: int) -> InvalidPatient:
+    return InvalidPatient(f"{field.words} may have {_LONGEST} characters, not {length}.", field=field.name)

@@ -88,7 +88,7 @@ class Review:
         """
         exam = self._store.exams.get(exam_id)
         if not self._binds(exam.source):
-            raise WrongState("The sheets of this source are sent one by one, in the order in which they were scanned.")
+            raise WrongState("The sheets of this source are sent one by one, as they were scanned.")
         shown = {view.frame_id: view for view in self._views(exam_id)}
         if len(set(frame_ids)) != len(frame_ids) or not set(frame_ids) <= shown.keys():
             raise BadRequest("The pages changed since they were shown, or one was named twice.")

@@ -192,7 +192,7 @@ def _built(connection: Connection, frame_id: str) -> bool:
 
 def _say(connection: Connection, frame_id: str, **values: object) -> None:
     connection.execute("INSERT OR IGNORE INTO annotation (frame_id) VALUES (?)", (frame_id,))
-    told = ", ".join(f"{column} = ?" for column in values)
+    told = ", ".join(column + " = ?" for column in values)
     connection.execute(f"UPDATE annotation SET {told} WHERE frame_id = ?", (*values.values(), frame_id))
 
 

@@ -29,6 +29,7 @@ STATES: Mapping[str, Mapping[str, str]] = {
         "committed": "confirmed by the archive",
         "held": "held",
         "discarded": "discarded",
+        "rejected": "removal requested",
     },
     "frame": {
         "captured": "stored here",
@@ -36,9 +37,15 @@ STATES: Mapping[str, Mapping[str, str]] = {
         "held": "held, stored here",
         "tombstoned": "deleted, can be restored",
         "bound": "part of a document",
+        "composed": "a list of key images, to be made",
+        "rejected": "removal requested",
         "purged": "no longer on this box",
     },
     "job": _JOB,
+    "removal": {
+        "told by note": "to be told to the archive",
+        "done": "told to the archive",
+    },
     "procedure_step": {
         "in progress": "in progress",
         "completed": "completed",
