@@ -60,10 +60,14 @@ class Sandbox:
         (self.folder / "faults.json").write_text(json.dumps(asked))
 
     def received(self) -> list[Received]:
-        """Everything the PACS keeps, one row for each time it was stored."""
+        """Every picture that the PACS keeps, one row for each time it was stored."""
+        return [_received(path) for path in self.files() if "Rows" in dcmread(path, specific_tags=["Rows"])]
+
+    def files(self) -> list[Path]:
+        """Every object that the PACS keeps, key object documents included, in the order of arrival."""
         index = Path(self.description["received"]) / "index.jsonl"
         rows = [json.loads(line) for line in index.read_text().splitlines()] if index.exists() else []
-        return [_received(index.parent / row["file"]) for row in rows]
+        return [index.parent / row["file"] for row in rows]
 
 
 def _received(path: Path) -> Received:
