@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from agent import __version__, service
+from agent.assembly_accounts import AccountRooms, audit_trail
+from agent.audit_anchor import Anchor
 from agent.binding import Binding, DocumentRules
 from agent.building import Building
 from agent.certificates import Certificates
@@ -29,7 +31,7 @@ from agent.delivery import Destination, DestinationRules, Errand
 from agent.devices import Device, Devices
 from agent.errors import AgentError
 from agent.exam import Examinations, ExamRules
-from agent.host import device_uid, new_uid, page_certificate
+from agent.host import device_uid, fingerprint, new_uid, page_certificate
 from agent.launcher import Launcher
 from agent.listening import ListenerRules, Listening
 from agent.metrics import Metrics
@@ -49,7 +51,7 @@ from agent.store.transition import Stamp
 from agent.storing import Storing
 from agent.tray import Tray
 from agent.triggers import Triggers
-from agent.web.server import Server
+from agent.web.server import Listen, Server
 from agent.window import Window
 from agent.worklist import Worklist, WorklistRules
 
@@ -75,6 +77,9 @@ class Ground:
     stamp: Callable[[str], Stamp]
     steps: Steps
     on_broken: Callable[[AgentError], None]
+    key: bytes
+    """The box's own, which is not in the database."""
+    anchor: Anchor
 
 
 class House:
@@ -115,11 +120,20 @@ class House:
         self.triggers = Triggers(
             self._c.trigger, ground.launcher, self.exams, self.clips, self.scans, turned=self._worker("triggers")
         )
+        self.accounts = AccountRooms(
+            self._c, ground.root, ground.store, ground.clock, key=ground.key, stamp=ground.stamp,
+            turned=self._worker("accounts"),
+        )  # fmt: skip
+        self.audit = audit_trail(
+            self._c, ground.store, ground.anchor, ground.launcher, stamp=self._now, turned=self._worker("audit")
+        )
         self.service = self._service()
         self.certificates = self._certificates()
         metrics = self._metrics()
         self.service.box.metrics, self.service.box.images_left = metrics.text, metrics.images_left
         self.server = self._server()
+        self.service.accounts.page = self.server.address
+        self.service.accounts.fingerprint = fingerprint(self._page_certificate()[0])
         self.changes.listen(self._changed)
 
     def _changed(self, what: str, _name: str) -> None:
@@ -157,6 +171,8 @@ class House:
             connections=Connections(self.destinations, self.worklist),
             repeats=Repeats(g.store, self.exams),
             changes=self.changes,
+            accounts=self.accounts.service,
+            audit=service.Audit(g.store, g.anchor, stamp=g.stamp),
         )
 
     def _facts(self) -> BoxFacts:
@@ -412,7 +428,7 @@ class House:
         peers = [p for p in (self._c.worklist, self._c.procedure_step, *self._c.destination) if p is not None]
         materials = [m for p in peers if (m := self._c.peer(p).tls) is not None]
         files = {path for m in materials for path in (m.ca_file, m.certificate_file) if path}
-        page = self._c.web.certificate_file or page_certificate(self._g.root)[0]
+        page = self._page_certificate()[0]
         return Certificates(
             {Path(path).name: path for path in (*sorted(files), page)},
             self._g.store,
@@ -436,17 +452,27 @@ class House:
 
     def _server(self) -> Server:
         web = self._c.web
-        certificate, key = web.certificate_file, web.key_file
-        if not certificate:
-            certificate, key = page_certificate(self._g.root)
+        certificate, key = self._page_certificate()
         return Server(
             self.service,
-            listen=web.listen,
-            port=web.port,
-            certificate_file=certificate,
-            key_file=key,
+            Listen(
+                address=web.listen,
+                port=web.port,
+                redirect_port=web.redirect_port,
+                names=frozenset(name.lower() for name in web.names),
+                requests_per_s=web.requests_per_s,
+                certificate_file=certificate,
+                key_file=key,
+            ),
             socket_path=self._g.root / SOCKET,
         )
+
+    def _page_certificate(self) -> tuple[str, str]:
+        web = self._c.web
+        if web.certificate_file:
+            return web.certificate_file, web.key_file
+        own = () if web.listen in ("localhost", "0.0.0.0", "::") else (web.listen,)  # noqa: S104 - compared
+        return page_certificate(self._g.root, (*web.names, *own))
 
     def interrupt(self) -> None:
         """Wake every worker that waits, so that a stop is noticed at once."""
@@ -465,6 +491,8 @@ class House:
             "worklist": self.worklist.run,
             "triggers": self.triggers.run,
             "tray": self.tray.run,
+            "accounts": self.accounts.keeping.run,
+            "audit": self.audit.run,
             "retention": self.retention.run,
             "certificates": self.certificates.run,
             **({"listener": self.listening.run} if self.listening else {}),

@@ -400,3 +400,6 @@ for _event, _sentence in {
     "discard": "Give one job up, with a reason.",
 }.items():
     _job_act(_event, _sentence)
+
+
+from agent.cli import accounts as _accounts  # noqa: E402, F401 - registers its commands

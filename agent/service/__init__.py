@@ -13,6 +13,8 @@ from typing import Any
 
 from agent.changes import Changes
 from agent.exam import Examinations
+from agent.service.accounts import Accounts, NewScreen
+from agent.service.audit import Audit
 from agent.service.captures import Captures
 from agent.service.connections import Connections
 from agent.service.exams import Exams
@@ -23,7 +25,8 @@ from agent.service.tray import Tray
 from agent.store import Store
 
 __all__ = [
-    "BoxFacts", "Captures", "Connections", "Exams", "Overview", "Patients", "Queue", "Repeats", "Service", "Tray",
+    "Accounts", "Audit", "BoxFacts", "Captures", "Connections", "Exams", "NewScreen", "Overview", "Patients", "Queue",
+    "Repeats", "Service", "Tray",
 ]  # fmt: skip
 
 _LOCKS = 32
@@ -63,5 +66,7 @@ class Service:
     queue: Queue
     tray: Tray
     connections: Connections
+    accounts: Accounts
+    audit: Audit
     repeats: Repeats
     changes: Changes

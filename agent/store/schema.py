@@ -6,6 +6,9 @@ comparisons. Every state change writes an `event` row in the same transaction.
 
 from __future__ import annotations
 
+from agent.store.schema_accounts import ACCOUNTS
+from agent.store.schema_audit import AUDIT
+
 _FIRST = (
     """CREATE TABLE run (
         run_id TEXT PRIMARY KEY, started_at TEXT NOT NULL, boot_id TEXT NOT NULL, ended_at TEXT)""",
@@ -152,5 +155,11 @@ _THIRD = (
         payload_size ON tray_item BEGIN SELECT RAISE(ABORT, 'item is frozen'); END""",
 )
 
-STEPS = (_FIRST, _SECOND, _THIRD)
+STEPS = (
+    _FIRST,
+    _SECOND,
+    _THIRD,
+    ACCOUNTS,
+    AUDIT,
+)
 SCHEMA_VERSION = len(STEPS)

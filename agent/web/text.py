@@ -22,6 +22,15 @@ _ENGLISH: Words = {
     "undo_left": "Will be sent in", "open_exam": "Open exam",
     "n-create": "Exam begun, told to the RIS", "n-set": "Exam ended, told to the RIS",
     "commit": "Asked to take responsibility", "images_left": "⚠ Room for pictures",
+    "login": "Log in", "unlock": "Unlock", "enrol": "Enrol this box", "enrol_screen": "Enrol this screen",
+    "name": "Name", "password": "Password", "new_password": "New password", "pin": "PIN", "badge": "Badge",
+    "by_pin": "PIN or badge", "by_password": "Password instead", "by_badge": "Unlock with the badge",
+    "locked_for": "This screen is locked for", "code": "Enrolment code", "not_enrolled":
+    "This box has no administrator yet.", "enrol_how":
+    "Type the enrolment code of this box and choose the name and password of its first administrator.",
+    "enrol_screen_how": "An enrolled screen shows the open exam without a login and can be unlocked by PIN or badge.",
+    "screen_name": "Name of this screen", "language": "Language", "pixels_per_mm": "Pixels per millimetre",
+    "lock": "Lock", "logout": "Log out",
 }  # fmt: skip
 _UKRAINIAN: Words = {
     "worklist": "Список пацієнтів", "queue": "Черга", "refresh": "Оновити", "emergency": "Невідкладне обстеження",
@@ -41,6 +50,15 @@ _UKRAINIAN: Words = {
     "empty": "У списку немає пацієнтів.", "undo_left": "Буде надіслано через", "open_exam": "Відкрите обстеження",
     "n-create": "Початок обстеження — для РІС", "n-set": "Кінець обстеження — для РІС",
     "commit": "Запит про відповідальність архіву", "images_left": "⚠ Лишилося місця для знімків",
+    "login": "Увійти", "unlock": "Розблокувати", "enrol": "Зареєструвати пристрій",
+    "enrol_screen": "Зареєструвати екран", "name": "Ім’я", "password": "Пароль", "new_password": "Новий пароль",
+    "pin": "ПІН-код", "badge": "Перепустка", "by_pin": "ПІН-код або перепустка", "by_password": "Увійти з паролем",
+    "by_badge": "Розблокувати перепусткою", "locked_for": "Екран заблоковано. Працює", "code": "Код реєстрації",
+    "not_enrolled": "Цей пристрій ще не має адміністратора.", "enrol_how":
+    "Введіть код реєстрації цього пристрою та оберіть ім’я і пароль першого адміністратора.",
+    "enrol_screen_how": "Зареєстрований екран показує відкрите обстеження без входу; його можна розблокувати"
+    " ПІН-кодом або перепусткою.", "screen_name": "Назва екрана", "language": "Мова",
+    "pixels_per_mm": "Пікселів на міліметр", "lock": "Заблокувати", "logout": "Вийти",
 }  # fmt: skip
 LANGUAGES: dict[str, Words] = {"en": _ENGLISH, "uk": _UKRAINIAN}
 
