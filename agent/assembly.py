@@ -15,6 +15,7 @@ from typing import Any
 
 from agent import __version__, service
 from agent.assembly_accounts import AccountRooms, audit_trail
+from agent.assembly_web import page_files, server
 from agent.audit_anchor import Anchor
 from agent.binding import Binding, DocumentRules
 from agent.building import Building
@@ -31,7 +32,7 @@ from agent.delivery import Destination, DestinationRules, Errand
 from agent.devices import Device, Devices
 from agent.errors import AgentError
 from agent.exam import Examinations, ExamRules
-from agent.host import device_uid, fingerprint, new_uid, page_certificate
+from agent.host import device_uid, new_uid
 from agent.launcher import Launcher
 from agent.listening import ListenerRules, Listening
 from agent.metrics import Metrics
@@ -51,11 +52,9 @@ from agent.store.transition import Stamp
 from agent.storing import Storing
 from agent.tray import Tray
 from agent.triggers import Triggers
-from agent.web.server import Listen, Server
 from agent.window import Window
 from agent.worklist import Worklist, WorklistRules
 
-SOCKET = "control.sock"
 ALLOWED_TURN_S = 60.0
 BUILDER_S = 300.0
 STEPS_QUEUE = "procedure-steps"
@@ -131,9 +130,7 @@ class House:
         self.certificates = self._certificates()
         metrics = self._metrics()
         self.service.box.metrics, self.service.box.images_left = metrics.text, metrics.images_left
-        self.server = self._server()
-        self.service.accounts.page = self.server.address
-        self.service.accounts.fingerprint = fingerprint(self._page_certificate()[0])
+        self.server = server(self._c.web, self.service, ground.root)
         self.changes.listen(self._changed)
 
     def _changed(self, what: str, _name: str) -> None:
@@ -428,7 +425,7 @@ class House:
         peers = [p for p in (self._c.worklist, self._c.procedure_step, *self._c.destination) if p is not None]
         materials = [m for p in peers if (m := self._c.peer(p).tls) is not None]
         files = {path for m in materials for path in (m.ca_file, m.certificate_file) if path}
-        page = self._page_certificate()[0]
+        page = page_files(self._c.web, self._g.root)[0]
         return Certificates(
             {Path(path).name: path for path in (*sorted(files), page)},
             self._g.store,
@@ -449,30 +446,6 @@ class House:
             certificates=self.certificates.expiry,
             core_resident_kb=lambda: self.service.box.process().resident_kb,
         )
-
-    def _server(self) -> Server:
-        web = self._c.web
-        certificate, key = self._page_certificate()
-        return Server(
-            self.service,
-            Listen(
-                address=web.listen,
-                port=web.port,
-                redirect_port=web.redirect_port,
-                names=frozenset(name.lower() for name in web.names),
-                requests_per_s=web.requests_per_s,
-                certificate_file=certificate,
-                key_file=key,
-            ),
-            socket_path=self._g.root / SOCKET,
-        )
-
-    def _page_certificate(self) -> tuple[str, str]:
-        web = self._c.web
-        if web.certificate_file:
-            return web.certificate_file, web.key_file
-        own = () if web.listen in ("localhost", "0.0.0.0", "::") else (web.listen,)  # noqa: S104 - compared
-        return page_certificate(self._g.root, (*web.names, *own))
 
     def interrupt(self) -> None:
         """Wake every worker that waits, so that a stop is noticed at once."""

@@ -24,7 +24,7 @@ class Web(Section):
         (), "Names under which the box is called in a browser; its addresses need not be told.",
         example=["us-room-2.hospital.example"], max_length=16,
     )  # fmt: skip
-    requests_per_s: int = setting(
+    request_limit: int = setting(
         100, "So many requests from one address are answered; five times as many in a burst.", unit="1/s", ge=1,
         le=100_000,
     )  # fmt: skip
