@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from agent.errors import NotPermitted
+from agent.errors import LoginAgain, NotLoggedIn, NotPermitted
 
 
 class Role(StrEnum):
@@ -59,6 +59,8 @@ class Act(StrEnum):
     SUPPORT = "take logs and the support bundle"
     SET_CLOCK = "confirm the clock"
     INJECT = "inject faults"
+    MAKE_ENROLMENT_CODE = "make an enrolment code"
+    """For the first administrator, or when no password is known any more: only at the box itself."""
 
 
 _ANYBODY = frozenset(Role)
@@ -88,7 +90,12 @@ PERMISSIONS: Mapping[Act, frozenset[Role]] = {
     Act.SUPPORT: _TECHNICAL,
     Act.SET_CLOCK: _ADMIN,
     Act.INJECT: frozenset({Role.BOX}),
+    Act.MAKE_ENROLMENT_CODE: frozenset({Role.BOX}),
 }
+FULL_LOGIN = frozenset(
+    {Act.CHANGE_QUEUE, Act.CONFIGURE, Act.MANAGE_USERS, Act.SEE_AUDIT, Act.SUPPORT, Act.SET_CLOCK}
+)
+"""Acts of administration: a PIN or a badge is not enough, and a password counts for some minutes only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,9 +108,22 @@ class Actor:
     """Identifier of the login session; empty: none."""
     screen: str = ""
     """Identifier of the enrolled screen; empty: none."""
+    fresh: bool = False
+    """True: the password was given a few minutes ago, or cannot be asked for (the box itself, a program)."""
+    source: str = ""
+    """The source that the screen is bound to; empty: none."""
+    language: str = ""
+    """Chosen on this session or screen; empty: the box's own."""
+    pixels_per_mm: float = 0.0
+    """Measured on the screen; zero: unknown."""
+    locked: str = ""
+    """Name of the person for whom this screen is locked; empty: nobody."""
+    address: str = ""
+    """Network address of the asker, for the audit; empty: the box itself."""
 
 
-BOX = Actor(name="box", role=Role.BOX)
+BOX = Actor(name="box", role=Role.BOX, fresh=True)
+NOBODY = Actor(name="nobody", role=Role.NOBODY)
 
 
 def may(actor: Actor, act: Act) -> bool:
@@ -112,6 +132,9 @@ def may(actor: Actor, act: Act) -> bool:
 
 
 def assert_may(actor: Actor, act: Act) -> None:
-    """Raise `NotPermitted` unless `actor` may do `act`."""
+    """Raise unless `actor` may do `act`: `NotLoggedIn` where a login could help, `LoginAgain` where only a fresh
+    password does, else `NotPermitted`."""
     if not may(actor, act):
-        raise NotPermitted
+        raise NotLoggedIn if actor.role in (Role.NOBODY, Role.SCREEN) else NotPermitted
+    if act in FULL_LOGIN and not actor.fresh:
+        raise LoginAgain

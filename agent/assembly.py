@@ -14,7 +14,10 @@ from typing import Any
 
 from agent import assembly_review, service
 from agent.actor import Actor
+from agent.assembly_accounts import AccountRooms, audit_trail
 from agent.assembly_exam import exam_rooms, exams_service, patients_service, worklist_of
+from agent.assembly_web import page_files, server
+from agent.audit_anchor import Anchor
 from agent.building import Building
 from agent.certificates import Certificates
 from agent.changes import Changes
@@ -27,7 +30,7 @@ from agent.config.source import SourceConfig
 from agent.delivery import Destination, DestinationRules, Errand
 from agent.devices import Device, Devices
 from agent.errors import AgentError
-from agent.host import new_uid, page_certificate
+from agent.host import new_uid
 from agent.launcher import Launcher
 from agent.listening import ListenerRules, Listening
 from agent.metrics import Metrics
@@ -46,10 +49,8 @@ from agent.store.transition import Stamp
 from agent.storing import Storing
 from agent.tray import Tray
 from agent.triggers import Triggers
-from agent.web.server import Server
 from agent.window import Window
 
-SOCKET = "control.sock"
 ALLOWED_TURN_S = 60.0
 STEPS_QUEUE = "procedure-steps"
 
@@ -73,6 +74,9 @@ class Ground:
     boot_id: str
     vouch: Callable[[], None]
     """Makes the clock trusted until the next boot: a named person said that it is right."""
+    key: bytes
+    """The box's own, which is not in the database."""
+    anchor: Anchor
 
 
 class House:
@@ -127,11 +131,18 @@ class House:
         self.triggers = Triggers(
             self._c.trigger, ground.launcher, self.exams, self.clips, self.scans, turned=self._worker("triggers")
         )
+        self.accounts = AccountRooms(
+            self._c, ground.root, ground.store, ground.clock, key=ground.key, stamp=ground.stamp,
+            turned=self._worker("accounts"),
+        )  # fmt: skip
+        self.audit = audit_trail(
+            self._c, ground.store, ground.anchor, ground.launcher, stamp=self._now, turned=self._worker("audit")
+        )
         self.service = self._service()
         self.certificates = self._certificates()
         metrics = self._metrics()
         self.service.box.metrics, self.service.box.images_left = metrics.text, metrics.images_left
-        self.server = self._server()
+        self.server = server(self._c.web, self.service, ground.root)
         self.changes.listen(self._changed)
 
     def _changed(self, what: str, _name: str) -> None:
@@ -179,6 +190,8 @@ class House:
             connections=Connections(self.destinations, self.worklist),
             repeats=Repeats(g.store, self.exams),
             changes=self.changes,
+            accounts=self.accounts.service,
+            audit=service.Audit(g.store, g.anchor, stamp=g.stamp),
         )
 
     def _exam_facts(self, source: str) -> dict[str, str]:
@@ -371,7 +384,7 @@ class House:
         peers = [p for p in (self._c.worklist, self._c.procedure_step, *self._c.destination) if p is not None]
         materials = [m for p in peers if (m := self._c.peer(p).tls) is not None]
         files = {path for m in materials for path in (m.ca_file, m.certificate_file) if path}
-        page = self._c.web.certificate_file or page_certificate(self._g.root)[0]
+        page = page_files(self._c.web, self._g.root)[0]
         return Certificates(
             {Path(path).name: path for path in (*sorted(files), page)},
             self._g.store,
@@ -391,20 +404,6 @@ class House:
             minimum_free_bytes=self._c.delivery.minimum_free_mb * 1_000_000,
             certificates=self.certificates.expiry,
             core_resident_kb=lambda: self.service.box.process().resident_kb,
-        )
-
-    def _server(self) -> Server:
-        web = self._c.web
-        certificate, key = web.certificate_file, web.key_file
-        if not certificate:
-            certificate, key = page_certificate(self._g.root)
-        return Server(
-            self.service,
-            listen=web.listen,
-            port=web.port,
-            certificate_file=certificate,
-            key_file=key,
-            socket_path=self._g.root / SOCKET,
         )
 
     def interrupt(self) -> None:
@@ -429,6 +428,8 @@ class House:
             "idleness": self.rooms.idleness.run,
             "order-check": self.rooms.order_check.run,
             "pictures": self.pictures.run,
+            "accounts": self.accounts.keeping.run,
+            "audit": self.audit.run,
             "retention": self.retention.run,
             "certificates": self.certificates.run,
             **({"listener": self.listening.run} if self.listening else {}),

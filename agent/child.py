@@ -36,6 +36,9 @@ SOURCE = ChildKind(
 )
 BUILD = ChildKind(name="build", module="agent.objects", data_limit_mb=1024, resident_limit_mb=400)
 PEER = ChildKind(name="peer", module="agent.dimse", data_limit_mb=512, resident_limit_mb=200)
+AUDIT = ChildKind(
+    name="audit", module="agent.syslog", data_limit_mb=256, resident_limit_mb=100, beat_timeout_s=90.0
+)
 LISTENER = ChildKind(
     name="listener",
     module="agent.dimse.listener",

@@ -7,6 +7,20 @@ Errors cross the border of a child process as a plain dictionary (`to_wire`, `fr
 
 from __future__ import annotations
 
+from agent.account_errors import (
+    AccountError,
+    AuditBroken,
+    LastAdministrator,
+    LoginAgain,
+    LoginBusy,
+    NameTaken,
+    NotLoggedIn,
+    ScreenNotEnrolled,
+    TooManyTries,
+    WeakSecret,
+    WrongCode,
+    WrongLogin,
+)
 from agent.device_errors import (
     ClipBusy,
     ClipFailed,
@@ -34,9 +48,11 @@ from agent.device_errors import (
 from agent.error import AgentError, Blame, from_wire
 
 __all__ = [
+    "AccountError",
     "AgentError",
     "AnotherExamOpen",
     "AnotherWriter",
+    "AuditBroken",
     "BadRequest",
     "Blame",
     "ChildBroken",
@@ -60,6 +76,10 @@ __all__ = [
     "IdentityMismatch",
     "IdleTooLong",
     "InvalidPatient",
+    "LastAdministrator",
+    "LoginAgain",
+    "LoginBusy",
+    "NameTaken",
     "NoCable",
     "NoClip",
     "NoFrameInTime",
@@ -69,6 +89,7 @@ __all__ = [
     "NotConfirmed",
     "NotFound",
     "NotInControl",
+    "NotLoggedIn",
     "NotPermitted",
     "ObjectCorrupt",
     "ObjectError",
@@ -87,14 +108,19 @@ __all__ = [
     "ScannerJammed",
     "ScannerSlow",
     "SchemaTooNew",
+    "ScreenNotEnrolled",
     "SnapshotMismatch",
     "SpoolDamaged",
     "StillThisPatient",
     "StorageError",
+    "TooManyTries",
     "UnknownSource",
+    "WeakSecret",
     "WorklistBusy",
     "WorklistRefused",
     "WorklistUnreachable",
+    "WrongCode",
+    "WrongLogin",
     "WrongStandard",
     "WrongState",
     "from_wire",

@@ -5,12 +5,15 @@ Used by the composition root alone; everybody else is handed values.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -90,11 +93,48 @@ def device_uid(root: Path) -> str:
     return path.read_text(encoding="ascii").strip()
 
 
-def page_certificate(root: Path) -> tuple[str, str]:
-    """Return certificate and key of the page, made in another process at the first start."""
+OWN_KEY = "box.key"
+_KEY_BYTES = 32
+
+
+def own_key(root: Path) -> bytes:
+    """Return the key with which PINs, badges and the audit's anchor are sealed; made at the first start (0600).
+
+    Where the service manager hands one over as a credential of that name (LoadCredentialEncrypted=), that one counts.
+    """
+    handed = Path(os.environ.get("CREDENTIALS_DIRECTORY", "")) / OWN_KEY
+    if os.environ.get("CREDENTIALS_DIRECTORY") and handed.is_file():
+        return handed.read_bytes()
+    path = root / OWN_KEY
+    if not path.exists():
+        part = root / f".{OWN_KEY}.part"
+        part.unlink(missing_ok=True)
+        fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(fd, "wb") as file:
+            file.write(os.urandom(_KEY_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+        part.rename(path)
+    key = path.read_bytes()
+    if len(key) < _KEY_BYTES:
+        raise StorageError("The box's own key is damaged: PINs and badges open nothing until it is back.")
+    return key
+
+
+def fingerprint(certificate_file: str) -> str:
+    """Return the SHA-256 of the first certificate of a PEM file, in pairs of digits as browsers show it."""
+    pem = Path(certificate_file).read_text(encoding="ascii", errors="replace")
+    end = "-----END CERTIFICATE-----"
+    der = ssl.PEM_cert_to_DER_cert(pem[pem.index("-----BEGIN") : pem.index(end) + len(end)])
+    digits = hashlib.sha256(der).hexdigest()
+    return ":".join(digits[n : n + 2] for n in range(0, len(digits), 2)).upper()
+
+
+def page_certificate(root: Path, names: Sequence[str] = ()) -> tuple[str, str]:
+    """Return certificate and key of the page, made in another process at the first start, for `names` as well."""
     certificate, key = root / "page.crt", root / "page.key"
     if not (certificate.exists() and key.exists()):
-        argv = [sys.executable, "-P", "-m", "agent.ops.page_certificate", str(root), "page"]
+        argv = [sys.executable, "-P", "-m", "agent.ops.page_certificate", str(root), "page", *names]
         done = subprocess.run(argv, check=False, timeout=60, stdin=subprocess.DEVNULL)
         if done.returncode != 0:
             raise StorageError("The certificate of the page could not be made.")

@@ -116,6 +116,44 @@ class RemovalState(StrEnum):
     many archives ignore such notes. A crash changes nothing."""
     DONE = "done"
     """A named person ticked it off, or nobody had got anything. The end."""
+class AccountState(StrEnum):
+    """Life of a person's account."""
+
+    ACTIVE = "active"
+    """May log in."""
+    DISABLED = "disabled"
+    """May not, for now; every session of it has ended."""
+    REMOVED = "removed"
+    """Kept for the history, its secrets are gone. The end."""
+
+
+class SessionState(StrEnum):
+    """Life of one login; a crash changes nothing, only the time of the last act may be some seconds old."""
+
+    ACTIVE = "active"
+    """The person works."""
+    LOCKED = "locked"
+    """Idle too long, or locked by hand: PIN, badge or password brings it back (a new token)."""
+    ENDED = "ended"
+    """Logged out, revoked, too old, or its person's role changed. The end."""
+
+
+class EnrolmentState(StrEnum):
+    """Life of an enrolment code."""
+
+    OPEN = "open"
+    """Waits for its one use, 24 h at most."""
+    USED = "used"
+    REPLACED = "replaced"
+    """A newer one was asked for, or its time was over."""
+
+
+class AccessState(StrEnum):
+    """Life of an enrolled screen and of a program's token."""
+
+    VALID = "valid"
+    REVOKED = "revoked"
+    """An administrator took it back. The end."""
 
 
 class DestinationState(StrEnum):
@@ -231,6 +269,28 @@ DESTINATION: Table = {
 }
 
 
+ACCOUNT: Table = {
+    ("disable", AccountState.ACTIVE): AccountState.DISABLED,
+    ("enable", AccountState.DISABLED): AccountState.ACTIVE,
+    ("remove", AccountState.ACTIVE): AccountState.REMOVED,
+    ("remove", AccountState.DISABLED): AccountState.REMOVED,
+}
+
+SESSION: Table = {
+    ("lock", SessionState.ACTIVE): SessionState.LOCKED,
+    ("unlock", SessionState.LOCKED): SessionState.ACTIVE,
+    **{(event, state): SessionState.ENDED for event in ("log out", "expire", "revoke")
+       for state in (SessionState.ACTIVE, SessionState.LOCKED)},
+}  # fmt: skip
+
+ENROLMENT: Table = {
+    ("use", EnrolmentState.OPEN): EnrolmentState.USED,
+    ("replace", EnrolmentState.OPEN): EnrolmentState.REPLACED,
+}
+
+ACCESS: Table = {("revoke", AccessState.VALID): AccessState.REVOKED}
+
+
 class DeviceState(StrEnum):
     """Life of a source, in memory only: a restart begins at `starting`."""
 
@@ -273,6 +333,11 @@ TABLES: Mapping[str, Table] = {
     "destination": DESTINATION,
     "removal": REMOVAL,
     "device": DEVICE,
+    "account": ACCOUNT,
+    "session": SESSION,
+    "enrolment": ENROLMENT,
+    "screen": ACCESS,
+    "api_token": ACCESS,
 }
 
 

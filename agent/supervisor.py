@@ -17,10 +17,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agent.assembly import Ground, House
+from agent.audit import keep_anchor, stand
+from agent.audit_anchor import Anchor
 from agent.config.load import load
 from agent.config.schema import Configuration
 from agent.errors import AgentError, AnotherWriter, DatabaseDamaged, DiskFull, StorageError
-from agent.host import SystemClock, boot_id, chacha_configuration, kill_steps
+from agent.host import SystemClock, boot_id, chacha_configuration, kill_steps, own_key
 from agent.launcher import ExecLauncher
 from agent.ops import journal, manager
 from agent.ops.progress import Progress
@@ -59,6 +61,8 @@ class Supervisor:
         """
         self._stop = stop or self._stop
         lock_fd = lock_data_folder(self._root, AnotherWriter)
+        self._key = own_key(self._root)
+        self._anchor = Anchor(self._root, self._key)
         try:
             store = self._open_store()
             try:
@@ -82,6 +86,7 @@ class Supervisor:
             set_aside(path, self._run_id)
             self._migrate()
             store = Store(path, on_broken=self._broken, make_room=spool.drop_ballast)
+        stand(store, self._anchor, self.stamp())
         if lost:
             rebuilt = Rebuild(store, spool, self.stamp()).run()
             journal.say(logging.CRITICAL, "database rebuilt", exams=rebuilt.exams, pictures=rebuilt.frames)
@@ -122,6 +127,8 @@ class Supervisor:
             on_broken=self._broken,
             boot_id=boot_id(),
             vouch=self._clock.vouch,
+            key=self._key,
+            anchor=self._anchor,
         )
         if store.dates.clock_confirmed(boot_id()):
             self._clock.vouch()
@@ -208,6 +215,7 @@ class Supervisor:
         try:
             if self._status == EXIT_OK:
                 store.records.end_run(self.stamp())
+                keep_anchor(store, self._anchor)
         finally:
             store.close()
 

@@ -403,4 +403,4 @@ for _event, _sentence in {
     _job_act(_event, _sentence)
 
 
-from agent.cli import identity, review  # noqa: E402, F401 - their commands hang themselves onto the groups above
+from agent.cli import accounts, identity, review  # noqa: E402, F401 - their commands hang themselves onto the groups above

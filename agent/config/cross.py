@@ -62,6 +62,8 @@ def _peers(raw: Mapping[str, Any]) -> Iterator[tuple[Location, Mapping[str, Any]
     for table in ("worklist", "procedure_step"):
         if isinstance(peer := raw.get(table), Mapping):
             yield (table,), peer
+    if isinstance(audit := raw.get("audit"), Mapping) and audit.get("host"):
+        yield ("audit",), audit
     for number, row in _rows(raw, "destination"):
         yield ("destination", number), row
 

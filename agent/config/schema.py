@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from agent import transfer_syntaxes
+from agent.config.accounts import AccountPolicy
+from agent.config.audit import AuditPolicy
 from agent.config.cross import between_tables
 from agent.config.exam import ExamPolicy
 from agent.config.peer import (
@@ -37,6 +39,8 @@ from agent.model import Code, Equipment, PeerAddress, Route, TlsMaterial
 from agent.sop_classes import SOP_CLASSES
 
 __all__ = [
+    "AccountPolicy",
+    "AuditPolicy",
     "Box",
     "CodeConfig",
     "Configuration",
@@ -157,6 +161,10 @@ class Configuration(Section):
         example={"ca_file": "tls/ca.pem", "certificate_file": "tls/box.pem", "key_file": "tls/box.key"},
     )
     web: Web = setting(Web(), "Where the page of the box is served.", example={"port": 8443})
+    accounts: AccountPolicy = setting(AccountPolicy(), "How people log in.", example={"idle_lock_min": 15})
+    audit: AuditPolicy = setting(
+        AuditPolicy(), "Where the audit trail goes.", example={"host": "audit.hospital.example"}
+    )
     source: Annotated[tuple[SourceConfig, ...], AsTuple] = setting(
         ...,
         "The devices that make pictures, one `[[source]]` each; at least one.",
@@ -241,7 +249,11 @@ class Configuration(Section):
         own = self.tls
         return TlsMaterial(ca_file=own.ca_file, certificate_file=own.certificate_file, key_file=own.key_file)
 
-    def _material(self, p: PeerConfig) -> TlsMaterial:
+    def audit_tls(self) -> TlsMaterial:
+        """Return how the box and the audit record repository prove who they are."""
+        return self._material(self.audit)
+
+    def _material(self, p: PeerConfig | AuditPolicy) -> TlsMaterial:
         own = self.tls
         return TlsMaterial(
             ca_file=p.ca_file or (own.ca_file if own else ""),

@@ -111,10 +111,14 @@ def _is_address(value: str) -> bool:
     return True
 
 
-def _loopback(value: str) -> str:
-    if value == "localhost" or (_is_address(value) and ipaddress.ip_address(value).is_loopback):
+def _host_or_empty(value: str) -> str:
+    return _host(value) if value else value
+
+
+def _own_address(value: str) -> str:
+    if value == "localhost" or _is_address(value):
         return value
-    raise ValueError("only this machine itself may be served for now: the page has no accounts yet")
+    raise ValueError("must be an IP address of this machine, 127.0.0.1 for itself alone, 0.0.0.0 or :: for all of them")
 
 
 def _dicom_port(value: int) -> int:
@@ -165,7 +169,8 @@ Modality = Annotated[str, AfterValidator(_modality)]
 ModalityOrEmpty = Annotated[str, AfterValidator(_modality_or_empty)]
 Timezone = Annotated[str, AfterValidator(_timezone)]
 Host = Annotated[str, AfterValidator(_host)]
-LoopbackHost = Annotated[str, AfterValidator(_loopback)]
+HostOrEmpty = Annotated[str, AfterValidator(_host_or_empty)]
+OwnAddress = Annotated[str, AfterValidator(_own_address)]
 DicomPort = Annotated[int, Field(ge=1, le=65535), AfterValidator(_dicom_port)]
 Verify = Annotated[str, AfterValidator(_verify)]
 AS_PATH = AfterValidator(_resolve)

@@ -13,6 +13,8 @@ from typing import Any
 
 from agent.changes import Changes
 from agent.exam import Examinations
+from agent.service.accounts import Accounts, NewScreen
+from agent.service.audit import Audit
 from agent.service.captures import Captures
 from agent.service.connections import Connections
 from agent.service.exams import Exams
@@ -24,8 +26,8 @@ from agent.service.tray import Tray
 from agent.store import Store
 
 __all__ = [
-    "BoxFacts", "Captures", "Connections", "Exams", "Overview", "Patients", "Queue", "Repeats", "Review",
-    "Service", "Tray",
+    "Accounts", "Audit", "BoxFacts", "Captures", "Connections", "Exams", "NewScreen", "Overview", "Patients", "Queue",
+    "Repeats", "Review", "Service", "Tray",
 ]  # fmt: skip
 
 _LOCKS = 32
@@ -66,5 +68,7 @@ class Service:
     tray: Tray
     review: Review
     connections: Connections
+    accounts: Accounts
+    audit: Audit
     repeats: Repeats
     changes: Changes

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agent.errors import AgentError
+from agent.store.accounts import Accounts, StoredAccount
+from agent.store.audit import Audit, AuditRow
 from agent.store.commitments import Commitments, Transaction, Verdict
 from agent.store.database import Database
 from agent.store.dates import Dates
@@ -23,14 +25,16 @@ from agent.store.removals import Asked, Removal, Removals
 from agent.store.renditions import Renditions
 from agent.store.retention import Retention
 from agent.store.review import Remarks, Review
+from agent.store.sessions import Sessions, StoredScreen, StoredSession, StoredToken
 from agent.store.steps import NewStep, ProcedureSteps, Step
 from agent.store.transition import Stamp
 from agent.store.tray import Tray
 from agent.store.worklists import CachedList, Entry, Worklists
 
 __all__ = [
-    "Asked", "CachedList", "Ending", "Entry", "Exam", "Job", "Move", "MovedFrame", "NewKeyObject", "NewStep",
-    "Recording", "Remarks", "Removal", "Settled", "Stamp", "Step", "Store", "StoredFrame", "Transaction", "Verdict",
+    "Asked", "AuditRow", "CachedList", "Ending", "Entry", "Exam", "Job", "Move", "MovedFrame", "NewKeyObject",
+    "NewStep", "Recording", "Remarks", "Removal", "Settled", "Stamp", "Step", "Store", "StoredAccount", "StoredFrame",
+    "StoredScreen", "StoredSession", "StoredToken", "Transaction", "Verdict",
 ]  # fmt: skip
 
 
@@ -65,6 +69,9 @@ class Store:
         self.worklists = Worklists(self._database)
         self.destinations = Destinations(self._database)
         self.records = Records(self._database)
+        self.accounts = Accounts(self._database)
+        self.sessions = Sessions(self._database)
+        self.audit = Audit(self._database)
 
     def close(self) -> None:
         """Finish the writes that were asked for and close."""

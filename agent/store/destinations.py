@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agent.lifecycle import DestinationState
+from agent.store import audit_rows
 from agent.store.database import Connection, Database
 from agent.store.transition import Stamp, move, note
 
@@ -49,6 +50,7 @@ class Destinations:
                 note(connection, "destination", name, "first tried", "", DestinationState.UP, stamp)
             before = known["state"] if known else "up"
             after = move(connection, "destination", name, event, stamp, code=code)
+            audit_rows.after_belief(connection, name, before, after, at=stamp.at, code=code)
             connection.execute(
                 "UPDATE destination SET until = ?, code = ?, words = ?,"
                 " failures = CASE WHEN ? = 'answered' THEN 0 ELSE failures + 1 END,"

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from agent.store.database import Connection, Database
-from agent.store.transition import Stamp
+from agent.store.transition import Stamp, note
 
 
 class Records:
@@ -23,15 +23,20 @@ class Records:
             connection.execute(
                 "INSERT INTO run (run_id, started_at, boot_id) VALUES (?, ?, ?)", (stamp.run_id, stamp.at, boot_id)
             )
-            return last is None or last["ended_at"] is not None
+            clean = last is None or last["ended_at"] is not None
+            note(connection, "run", stamp.run_id, "start", "", "running", stamp, code="" if clean else "after a crash")
+            return clean
 
         return self._database.write(work)
 
     def end_run(self, stamp: Stamp) -> None:
         """Record that this run ended by itself."""
-        self._database.write(
-            lambda c: c.execute("UPDATE run SET ended_at = ? WHERE run_id = ?", (stamp.at, stamp.run_id))
-        )
+
+        def work(connection: Connection) -> None:
+            connection.execute("UPDATE run SET ended_at = ? WHERE run_id = ?", (stamp.at, stamp.run_id))
+            note(connection, "run", stamp.run_id, "stop", "running", "", stamp)
+
+        self._database.write(work)
 
     def next_number(self, name: str) -> int:
         """Return the next value of a counter that never repeats, power loss included (durable on return)."""

@@ -6,6 +6,8 @@ comparisons. Every state change writes an `event` row in the same transaction.
 
 from __future__ import annotations
 
+from agent.store.schema_accounts import ACCOUNTS
+from agent.store.schema_audit import AUDIT
 from agent.store.schema_exam import IDENTITY
 from agent.store.schema_review import REVIEW
 
@@ -155,5 +157,5 @@ _THIRD = (
         payload_size ON tray_item BEGIN SELECT RAISE(ABORT, 'item is frozen'); END""",
 )
 
-STEPS = (_FIRST, _SECOND, _THIRD, REVIEW, IDENTITY)
+STEPS = (_FIRST, _SECOND, _THIRD, REVIEW, IDENTITY, ACCOUNTS, AUDIT)
 SCHEMA_VERSION = len(STEPS)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from agent.errors import NotFound
 from agent.lifecycle import after
+from agent.store import audit_rows
 from agent.store.database import Connection
 
 _KEYS = {
@@ -16,6 +17,11 @@ _KEYS = {
     "procedure_step": "step_uid",
     "commitment": "transaction_uid",
     "removal": "removal_id",
+    "account": "account_id",
+    "session": "session_id",
+    "enrolment": "enrolment_id",
+    "screen": "screen_id",
+    "api_token": "token_id",
 }
 
 
@@ -56,9 +62,10 @@ def note(
     *,
     code: str = "",
 ) -> None:
-    """Write the event row of a change that `move` did not make (a birth, or many rows at once)."""
+    """Write the event row of a change that `move` did not make (a birth, or many rows at once), and its audit row."""
     connection.execute(
         "INSERT INTO event (at, run_id, machine, subject, event, before, after, code, who)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (stamp.at, stamp.run_id, machine, str(subject), event, before, new, code, stamp.who),
     )
+    audit_rows.after_change(connection, machine, str(subject), event, at=stamp.at, who=stamp.who, code=code)

@@ -16,8 +16,9 @@ from agent.errors import AgentError
 from agent.plain import to_plain
 from agent.service import Service
 from agent.web.looking import Looking
-from agent.web.operation import Call, Operation, parsed
+from agent.web.operation import Answered, Call, Operation, parsed
 from agent.web.operations import OPERATIONS
+from agent.web.session import credentials, keep
 from agent.web.streams import Streams
 
 STATUS: tuple[tuple[type[AgentError], int], ...] = (
@@ -25,6 +26,15 @@ STATUS: tuple[tuple[type[AgentError], int], ...] = (
     (errors.UnknownSource, 404),
     (errors.BadRequest, 422),
     (errors.NotPermitted, 403),
+    (errors.NotLoggedIn, 401),
+    (errors.LoginAgain, 401),
+    (errors.WrongLogin, 401),
+    (errors.TooManyTries, 429),
+    (errors.LoginBusy, 429),
+    (errors.WeakSecret, 422),
+    (errors.NameTaken, 409),
+    (errors.LastAdministrator, 409),
+    (errors.AccountError, 403),
     (errors.OutOfDate, 409),
     (errors.WrongState, 409),
     (errors.IdentityError, 409),
@@ -47,7 +57,13 @@ async def on_error(_request: Request, error: Exception) -> Response:
     if not isinstance(error, AgentError):
         raise error
     body = {"code": error.code, "message": error.message, "hint": error.hint, "blame": error.blame.value}
-    return JSONResponse(body, status_of(error))
+    return JSONResponse(body, status_of(error), headers=waiting(error))
+
+
+def waiting(error: AgentError) -> dict[str, str]:
+    """Return the headers that tell when it may be tried again."""
+    wait_s = error.facts.get("wait_s")
+    return {"Retry-After": str(wait_s)} if wait_s else {}
 
 
 def plain(value: Any) -> Any:
@@ -69,7 +85,12 @@ def routes(service: Service, identify: Identify) -> list[BaseRoute]:
 def _route(service: Service, identify: Identify, operation: Operation) -> Route:
     async def endpoint(request: Request) -> Response:
         raw = await request.body() if operation.changes else b""
-        return JSONResponse(await run_in_threadpool(_answer, service, identify, operation, request, raw))
+        value = await run_in_threadpool(_answer, service, identify, operation, request, raw)
+        if not isinstance(value, Answered):
+            return JSONResponse(value)
+        response = JSONResponse(plain(value.value))
+        keep(response, value.issued)
+        return response
 
     return Route(operation.path, endpoint, methods=[operation.method])
 
@@ -82,6 +103,15 @@ def _answer(service: Service, identify: Identify, operation: Operation, request:
         path=request.path_params,
         query={name: request.query_params.get(name, "")[:200] for name in operation.query},
         body=parsed(operation.body, raw) if operation.changes else None,
+        credentials=credentials(request),
     )
+    if operation.secret:
+        value = operation.does(service, call)
+        return value if isinstance(value, Answered) else plain(value)
+    return service.repeats.once(_key(request, actor, operation), lambda: plain(operation.does(service, call)))
+
+
+def _key(request: Request, actor: Actor, operation: Operation) -> str:
+    """Return what makes a request the same one again: its key, of this asker, for this operation; empty: nothing."""
     key = request.headers.get("idempotency-key", "")[:128] if operation.changes else ""
-    return service.repeats.once(key, lambda: plain(operation.does(service, call)))
+    return key and "\x1f".join((actor.role.value, actor.name, request.url.path, key))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -11,27 +12,29 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from agent.actor import BOX, Actor, Role
+from agent.actor import BOX, Act, Actor, assert_may
 from agent.errors import AgentError
 from agent.service import Service
-from agent.web import api, pages
-from agent.web.guard import Guard
+from agent.web import account_pages, api, pages
+from agent.web.guard import Door, Guard
+from agent.web.session import credentials
 
 METRICS = "text/plain; version=0.0.4"
 STATIC = Path(__file__).parent / "static"
 
 
-def application(service: Service, *, hosts: set[str], trusted: bool) -> Starlette:
-    """Return the application for one door; `trusted` is the unix socket that only the box's own user opens."""
-    identify = _box if trusted else _page
+def application(service: Service, door: Door) -> Starlette:
+    """Return the application for one door; a trusted one is the unix socket that only the box's own user opens."""
+    identify = _box if door.trusted else partial(_asker, service)
     return Starlette(
         routes=[
             Mount("/api", routes=api.routes(service, identify)),
-            Route("/metrics", lambda _request: PlainTextResponse(service.box.metrics(), media_type=METRICS)),
+            Route("/metrics", partial(_metrics, service, identify)),
             Mount("/static", StaticFiles(directory=STATIC)),
+            *account_pages.routes(service, identify, partial(pages.render, service)),
             *pages.routes(service, identify),
         ],
-        middleware=[Middleware(Guard, hosts=hosts, trusted=trusted)],
+        middleware=[Middleware(Guard, door=door)],
         exception_handlers={AgentError: api.on_error},
     )
 
@@ -40,6 +43,10 @@ def _box(_request: Request) -> Actor:
     return BOX
 
 
-def _page(_request: Request) -> Actor:
-    """Until accounts exist the page listens on this machine only, and whoever asks is a technician."""
-    return Actor(name="page", role=Role.TECHNICIAN)
+def _asker(service: Service, request: Request) -> Actor:
+    return service.accounts.who(credentials(request))
+
+
+def _metrics(service: Service, identify: api.Identify, request: Request) -> PlainTextResponse:
+    assert_may(identify(request), Act.SEE_BOX)
+    return PlainTextResponse(service.box.metrics(), media_type=METRICS)

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 
+from agent.accounts.credentials import Credentials, Issued
 from agent.actor import Act, Actor
 from agent.errors import BadRequest
 from agent.service import Service
@@ -33,11 +34,20 @@ class Call:
     path: Mapping[str, Any]
     query: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
+    credentials: Credentials = field(default_factory=Credentials)
 
     @property
     def who(self) -> str:
         """The name that goes into the history."""
         return self.actor.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """An answer that brings new cookies."""
+
+    value: Any
+    issued: Issued
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +63,8 @@ class Operation:
     body: type[Any] = Nothing
     query: tuple[str, ...] = ()
     """Names of the query parameters that it takes; all are text and optional."""
+    secret: bool = False
+    """True: the answer has a token or a code in it, so it is never kept for a repetition of the request."""
 
     @property
     def changes(self) -> bool:

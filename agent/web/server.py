@@ -1,6 +1,7 @@
 """Serves the page over HTTPS and the command line over a private unix socket: one application, two doors.
 
-The only event loop of the core, in a thread of its own. Nothing here is logged: addresses of pages are not, either.
+The only event loops of the core, one for each door, each in a thread of its own. Nothing here is logged: addresses of
+pages are not, either.
 """
 
 from __future__ import annotations
@@ -12,93 +13,124 @@ import ssl
 import stat
 import threading
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import uvicorn
+from starlette.applications import Starlette
 
 from agent.errors import StorageError
 from agent.service import Service
 from agent.web.app import application
+from agent.web.connection import Connection
+from agent.web.guard import Door
+from agent.web.redirect import redirect
 
 _START_TIMEOUT_S = 20.0
 _STOP_TIMEOUT_S = 3.0
 
 
-class Server:
-    """Both doors of one service."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listen:
+    """Where the page is and with which certificate; `names` it is called by besides its own addresses."""
 
-    def __init__(
-        self,
-        service: Service,
-        *,
-        listen: str,
-        port: int,
-        certificate_file: str,
-        key_file: str,
-        socket_path: Path,
-    ) -> None:
-        self._page_socket = _bound(listen, port)
+    address: str
+    port: int
+    redirect_port: int
+    names: frozenset[str]
+    requests_per_s: int
+    certificate_file: str
+    key_file: str
+
+
+class Server:
+    """Both doors of one service, and the plain port that only points to the page.
+
+    The command line's door has an event loop and threads of its own: no flood at the page reaches it.
+    """
+
+    def __init__(self, service: Service, listen: Listen, *, socket_path: Path) -> None:
+        page_socket = _bound(listen.address, listen.port)
         self._control_path = socket_path
-        self._control_socket = _bound_private(socket_path)
-        host, bound_port = self._page_socket.getsockname()[:2]
-        self.address = f"https://{f'[{host}]' if ':' in host else host}:{bound_port}/"
-        hosts = {"localhost", host}
-        page = uvicorn.Config(
-            application(service, hosts=hosts, trusted=False),
-            ssl_certfile=certificate_file,
-            ssl_keyfile=key_file,
-            **_COMMON,
+        host, port = page_socket.getsockname()[:2]
+        self.address = f"https://{f'[{host}]' if ':' in host else host}:{port}/"
+        names = listen.names | {"localhost"}
+        door = Door(names=names, requests_per_s=listen.requests_per_s)
+        outside = [(_tls_server(application(service, door), listen), page_socket)]
+        if listen.redirect_port:
+            plain = _Quiet(uvicorn.Config(redirect(names, port), http=Connection, **_COMMON))
+            outside.append((plain, _bound(listen.address, listen.redirect_port)))
+        control = _Quiet(uvicorn.Config(application(service, Door(trusted=True)), http="h11", **_COMMON))
+        self._loops = (
+            _Loop("web", outside),
+            _Loop("control", [(control, _bound_private(socket_path))]),
         )
-        page.load()
-        if page.ssl is not None:
-            page.ssl.minimum_version = ssl.TLSVersion.TLSv1_2
-        control = uvicorn.Config(application(service, hosts=hosts, trusted=True), **_COMMON)
-        self._servers = (_Quiet(page), _Quiet(control))
-        self._thread = threading.Thread(target=self._run, name="web", daemon=True)
-        self._up = threading.Event()
-        self._stopped = threading.Event()
 
     def start(self) -> None:
-        """Serve; returns once both doors answer. Raises `StorageError` when they do not in time."""
+        """Serve; returns once every door answers. Raises `StorageError` when they do not in time."""
+        for loop in self._loops:
+            loop.start()
+
+    def stop(self) -> None:
+        """Close every door; open event streams end."""
+        for loop in self._loops:
+            loop.stop()
+        with suppress(FileNotFoundError):
+            self._control_path.unlink()
+
+
+class _Loop:
+    """One event loop in a thread of its own, with the servers that it runs."""
+
+    def __init__(self, name: str, servers: list[tuple[_Quiet, socket.socket]]) -> None:
+        self._servers = servers
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name=name, daemon=True)
+        self._up = threading.Event()
+
+    def start(self) -> None:
         self._thread.start()
         if not self._up.wait(_START_TIMEOUT_S):
             raise StorageError("The page did not come up in time.")
 
     def stop(self) -> None:
-        """Close both doors; open event streams end."""
-        for server in self._servers:
+        for server, _ in self._servers:
             server.should_exit = True
             server.force_exit = True
         self._thread.join(timeout=_STOP_TIMEOUT_S)
-        with suppress(FileNotFoundError):
-            self._control_path.unlink()
-
-    def _run(self) -> None:
-        asyncio.run(self._serve())
 
     async def _serve(self) -> None:
-        page, control = self._servers
-        tasks = [
-            asyncio.create_task(page.serve(sockets=[self._page_socket])),
-            asyncio.create_task(control.serve(sockets=[self._control_socket])),
-        ]
-        while not all(server.started for server in self._servers) and not any(task.done() for task in tasks):
+        tasks = [asyncio.create_task(server.serve(sockets=[sock])) for server, sock in self._servers]
+        while not all(server.started for server, _ in self._servers) and not any(task.done() for task in tasks):
             await asyncio.sleep(0.01)
         self._up.set()
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+def _tls_server(app: Starlette, listen: Listen) -> _Quiet:
+    page = uvicorn.Config(
+        app, ssl_certfile=listen.certificate_file, ssl_keyfile=listen.key_file, http=Connection, **_COMMON
+    )
+    page.load()
+    if page.ssl is not None:
+        page.ssl.minimum_version = ssl.TLSVersion.TLSv1_2
+        page.ssl.set_ciphers(_TLS12_CIPHERS)
+    return _Quiet(page)
+
+
+_TLS12_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 _COMMON: dict[str, Any] = {
     "log_config": None,
     "access_log": False,
     "server_header": False,
     "date_header": False,
+    "proxy_headers": False,
     "lifespan": "off",
     "limit_concurrency": 64,
+    "backlog": 64,
     "timeout_keep_alive": 15,
     "timeout_graceful_shutdown": 1,
-    "http": "h11",
+    "h11_max_incomplete_event_size": 32 * 1024,
     "loop": "asyncio",
     "ws": "none",
 }

@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager
+from time import monotonic
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from agent.actor import Act, Actor, assert_may
+from agent.actor import Act, Actor, assert_may, may
+from agent.errors import AgentError
 from agent.service import Service
 
 MAX_STREAMS, MAX_PREVIEWS = 8, 4
 HEARTBEAT_S = 5.0
+LOOK_S = 0.8
+"""So often is looked whether who looks still may: a revoked session sees nothing a second later."""
 _TOO_MANY = {"code": "S-09", "message": "Too many screens are open."}
 
 
@@ -31,6 +35,12 @@ class Streams:
         """Return both routes; `ACTS` says who may look at what."""
         return [Route("/events", self._events), Route("/sources/{name}/preview", self._preview)]
 
+    async def _still_may(self, request: Request, path: str) -> bool:
+        try:
+            return may(await run_in_threadpool(self._identify, request), ACTS[path])
+        except AgentError:
+            return False
+
     async def _events(self, request: Request) -> Response:
         assert_may(await run_in_threadpool(self._identify, request), ACTS["/events"])
         if self._streams.locked():
@@ -39,10 +49,15 @@ class Streams:
 
     async def _stream(self, request: Request) -> AsyncIterator[bytes]:
         async with self._streams:
-            seen = 0
-            while not await request.is_disconnected():
-                number = await run_in_threadpool(self._service.changes.wait, seen, HEARTBEAT_S)
-                yield b": still here\n\n" if number == seen else f"event: change\ndata: {number}\n\n".encode()
+            seen, quiet = 0, 0.0
+            while not await request.is_disconnected() and await self._still_may(request, "/events"):
+                number = await run_in_threadpool(self._service.changes.wait, seen, LOOK_S)
+                quiet = quiet + LOOK_S if number == seen else 0.0
+                if number != seen:
+                    yield f"event: change\ndata: {number}\n\n".encode()
+                elif quiet >= HEARTBEAT_S:
+                    quiet = 0.0
+                    yield b": still here\n\n"
                 seen = number
 
     async def _preview(self, request: Request) -> Response:
@@ -60,11 +75,13 @@ class Streams:
         async with self._previews:
             await run_in_threadpool(watching.__enter__)
             try:
-                seen = -1
+                seen, looked = -1, monotonic()
                 while not await request.is_disconnected():
-                    number, jpeg = await run_in_threadpool(
-                        self._service.captures.next_preview, name, seen, HEARTBEAT_S
-                    )
+                    if monotonic() - looked >= LOOK_S:
+                        if not await self._still_may(request, "/sources/{name}/preview"):
+                            return
+                        looked = monotonic()
+                    number, jpeg = await run_in_threadpool(self._service.captures.next_preview, name, seen, LOOK_S)
                     if jpeg and number != seen:
                         head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
                         yield head.encode() + jpeg + b"\r\n"

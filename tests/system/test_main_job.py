@@ -138,23 +138,17 @@ def test_an_emergency_exam_waits_for_a_person(sandbox: Sandbox, tmp_path: Path) 
         assert sandbox.received()[0].patient_id == exam["patient"]["patient_id"]
 
 
-def test_the_page_is_served_over_https_to_its_own_host_only(sandbox: Sandbox, tmp_path: Path) -> None:
-    import ssl
-    import urllib.request
-
+def test_the_page_is_served_over_https_to_its_own_host_and_people_only(sandbox: Sandbox, tmp_path: Path) -> None:
     with box_in(tmp_path / "box", toml_for(sandbox)) as box:
-        page = box.get("/status")["page"]
-        context = ssl.create_default_context(cafile=str(box.data / "page.crt"))
         box.open_exam("О’Коннор")
-        with urllib.request.urlopen(page, context=context, timeout=10) as answer:
-            text = answer.read().decode()
-            assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
-        assert "О’КОННОР-ЇЖАКЕВИЧ Мар’яна" in text
-        assert "style=" not in text
-        assert "<script>" not in text
-        foreign = urllib.request.Request(page, headers={"Host": "attacker.example"})
-        with pytest.raises(urllib.error.HTTPError, match="400"):
-            urllib.request.urlopen(foreign, context=context, timeout=10)
-        posted = urllib.request.Request(f"{page}emergency", data=b"", headers={"Origin": "https://attacker.example"})
-        with pytest.raises(urllib.error.HTTPError, match="403"):
-            urllib.request.urlopen(posted, context=context, timeout=10)
+        nobody = box.page()
+        assert nobody.get("/").headers["Location"] == "/login?next=/"
+        assert "КОННОР" not in nobody.get("/login").text
+        page = box.technician().get("/")
+        assert page.status == 200
+        assert "default-src 'self'" in page.headers["Content-Security-Policy"]
+        assert "О’КОННОР-ЇЖАКЕВИЧ Мар’яна" in page.text
+        assert "style=" not in page.text
+        assert "<script>" not in page.text
+        assert nobody.ask("GET", "/login", Host="attacker.example").status == 400
+        assert nobody.ask("POST", "/emergency", b"", Origin="https://attacker.example").status == 403

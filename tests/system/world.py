@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import threading
@@ -13,15 +15,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.message import Message
+from http.cookies import SimpleCookie
 from pathlib import Path
 from time import monotonic
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 from pydicom import dcmread
 
 from agent.cli.client import Client, NotRunning
 from agent.dimse.sandbox.run import run_sandbox
-from agent.errors import AgentError
+from agent.errors import AgentError, from_wire
 from agent.sandbox_command import configuration
 
 Json = dict[str, Any]
@@ -106,6 +111,90 @@ def sandbox_in(folder: Path) -> Iterator[Sandbox]:
         thread.join(timeout=20)
 
 
+@dataclass(frozen=True)
+class Answered:
+    """One answer of the page's door."""
+
+    status: int
+    headers: Message
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Page:
+    """A browser without a screen: TLS, cookies that it keeps, same-origin proof; follows nothing by itself.
+
+    `get` and `post_form` are for pages, `api` for the JSON interface (raises the box's own errors), `ask` for
+    everything that a browser would not do.
+    """
+
+    def __init__(self, address: str, certificate: Path, *, bearer: str = "") -> None:
+        parts = urlsplit(address)
+        self.host, self.port = parts.hostname or "", parts.port or 443
+        self.origin = f"https://{parts.netloc}"
+        self.cookies: dict[str, str] = {}
+        self.bearer = bearer
+        self._context = ssl.create_default_context(cafile=str(certificate))
+
+    def connection(self) -> http.client.HTTPSConnection:
+        return http.client.HTTPSConnection(self.host, self.port, context=self._context, timeout=30)
+
+    def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Answered:
+        """Send one request with the cookies and exactly these headers, and keep the cookies of its answer."""
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        if self.cookies:
+            sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        if self.bearer:
+            sent["Authorization"] = f"Bearer {self.bearer}"
+        connection = self.connection()
+        try:
+            connection.request(method, path, body, sent)
+            answer = connection.getresponse()
+            answered = Answered(answer.status, answer.headers, answer.read())
+        finally:
+            connection.close()
+        for line in answered.headers.get_all("Set-Cookie") or []:
+            self._keep(line)
+        return answered
+
+    def _keep(self, line: str) -> None:
+        (name, morsel), *_ = SimpleCookie(line).items()
+        assert morsel["secure"]
+        assert morsel["httponly"]
+        assert morsel["samesite"].lower() == "strict"
+        assert (morsel["path"], morsel["domain"]) == ("/", "")
+        if morsel.value and morsel["max-age"] != "0":
+            self.cookies[name] = morsel.value
+        else:
+            self.cookies.pop(name, None)
+
+    def get(self, path: str = "/") -> Answered:
+        return self.ask("GET", path, Sec_Fetch_Site="same-origin", Sec_Fetch_Mode="navigate", Accept="text/html")
+
+    def post_form(self, path: str, **fields: str) -> Answered:
+        """Post a form as the box's own page does."""
+        kind = "application/x-www-form-urlencoded"
+        return self.ask("POST", path, urlencode(fields).encode(), Origin=self.origin, Content_Type=kind)
+
+    def api(self, method: str, path: str, body: Json | None = None) -> Any:
+        """Ask the JSON interface; raises the error that the box names."""
+        raw = None if method == "GET" else json.dumps(body or {}).encode()
+        answered = self.ask(method, f"/api{path}", raw, Origin=self.origin, Content_Type="application/json")
+        if answered.status != 200:
+            raise from_wire(answered.json)
+        return answered.json
+
+
+PASSWORD = "correct horse battery staple"
+
+
 class Box:
     """One box: its folder, its configuration and, when started, its process."""
 
@@ -154,6 +243,40 @@ class Box:
 
     def post(self, path: str, body: Json | None = None) -> Any:
         return self.client.post(path, body)
+
+    # --- the page's door ------------------------------------------------------------------------------------
+
+    def page(self, *, bearer: str = "") -> Page:
+        """A browser on which nobody is logged in."""
+        return Page(self.get("/status")["page"], self.data / "page.crt", bearer=bearer)
+
+    def person(self, role: str, name: str = "", *, pin: str = "", screen: bool = False) -> Page:
+        """A browser on which a person with this role is logged in; made on the way if need be.
+
+        With `screen` the browser is enrolled first (bound to no source).
+        """
+        name = name or f"Test {role}"
+        known = {user["name"]: user for user in self.get("/users")}
+        if name not in known:
+            known[name] = self.post("/users", {"name": name, "role": role, "password": PASSWORD})
+            if pin:
+                self.post(f"/users/{known[name]['user_id']}/pin", {"secret": pin})
+        page = self.screen() if screen else self.page()
+        page.api("POST", "/me/login", {"name": name, "password": PASSWORD})
+        return page
+
+    def technician(self, **more: Any) -> Page:
+        return self.person("technician", **more)
+
+    def administrator(self, **more: Any) -> Page:
+        return self.person("administrator", **more)
+
+    def screen(self, source: str = "", name: str = "Tablet") -> Page:
+        """An enrolled screen on which nobody is logged in."""
+        page = self.page()
+        code = self.post("/screens/code")["code"]
+        page.api("POST", "/enrol/screen", {"code": code, "name": name, "source": source})
+        return page
 
     def open_exam(self, surname: str = "", source: str = "us1") -> Json:
         """Open an exam for the first worklist entry that begins with `surname`."""

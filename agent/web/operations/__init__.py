@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.web.operation import Operation
-from agent.web.operations import captures, exams, overview, patients, queue, review, tray
+from agent.web.operations import accounts, audit, captures, exams, overview, patients, queue, review, tray
 
 OPERATIONS: tuple[Operation, ...] = (
     *overview.OPERATIONS,
@@ -13,4 +13,6 @@ OPERATIONS: tuple[Operation, ...] = (
     *tray.OPERATIONS,
     *review.OPERATIONS,
     *queue.OPERATIONS,
+    *accounts.OPERATIONS,
+    *audit.OPERATIONS,
 )

@@ -1,0 +1,168 @@
+"""The pages with which somebody comes in: `/login`, `/unlock`, `/enrol`, and the forms `/lock`, `/logout`, `/language`.
+
+Whoever is nobody here sees no patient and no state of the box on them; a locked screen keeps its open exam in view.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from agent.accounts.credentials import Issued
+from agent.actor import NOBODY, Act, Actor, Role, may
+from agent.errors import AgentError
+from agent.service import NewScreen, Service
+from agent.view import ExamView
+from agent.web.api import Identify, status_of, waiting
+from agent.web.session import credentials, keep
+
+Form = dict[str, str]
+Render = Callable[..., str]
+
+
+def next_page(wanted: str) -> str:
+    """Return a path of the box's own pages, never another site's; anything else is the first page."""
+    parts = urlsplit(wanted)
+    own = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and not (parts.scheme or parts.netloc)
+    return wanted[:512] if own and wanted.isprintable() and "\\" not in wanted else "/"
+
+
+def form_of(raw: bytes) -> Form:
+    """Return the first value of every field of a posted form."""
+    return {key: values[0] for key, values in parse_qs(raw.decode("utf-8", "replace")).items()}
+
+
+class AccountPages:
+    """These pages over one service; `render` is the templates'."""
+
+    def __init__(self, service: Service, identify: Identify, render: Render) -> None:
+        self._service, self._identify, self._render = service, identify, render
+
+    def routes(self) -> list[BaseRoute]:
+        """Return the routes; every form answers with a redirection (POST, redirect, GET)."""
+        return [
+            *(Route(path, self._show(name), methods=["GET"]) for path, name in _PAGES.items()),
+            *(Route(path, self._do(path, act), methods=["POST"]) for path, act in self._acts().items()),
+        ]
+
+    def _acts(self) -> dict[str, Callable[[Request, Form], Issued]]:
+        a = self._service.accounts
+        return {
+            "/login": lambda r, f: a.log_in(f.get("name", ""), f.get("password", ""), credentials(r)),
+            "/unlock": self._unlock,
+            "/enrol": lambda r, f: a.enrol(
+                f.get("code", ""), f.get("name", ""), f.get("password", ""), credentials(r)
+            ),
+            "/enrol/screen": self._enrol_screen,
+            "/lock": lambda r, _f: a.lock(credentials(r)),
+            "/logout": lambda r, _f: a.log_out(credentials(r)),
+            "/language": self._language,
+        }
+
+    def _unlock(self, request: Request, form: Form) -> Issued:
+        return self._service.accounts.unlock(
+            credentials(request), pin=form.get("pin", ""), badge=form.get("badge", ""), name=form.get("name", "")
+        )
+
+    def _enrol_screen(self, request: Request, form: Form) -> Issued:
+        scale = form.get("pixels_per_mm", "")
+        screen = NewScreen(
+            name=form.get("name", ""),
+            source=form.get("source", ""),
+            language=form.get("language", ""),
+            pixels_per_mm=float(scale) if scale.replace(".", "", 1).isascii() and scale[:1].isdigit() else 0.0,
+        )
+        actor = self._identify(request)
+        return self._service.accounts.enrol_screen(screen, actor, credentials(request), form.get("code", ""))
+
+    def _language(self, request: Request, form: Form) -> Issued:
+        self._service.accounts.set_language(self._identify(request), form.get("language", ""))
+        return Issued()
+
+    # --- answering ------------------------------------------------------------------------------------------
+
+    def _show(self, name: str) -> Callable[[Request], Any]:
+        async def endpoint(request: Request) -> Response:
+            return await run_in_threadpool(self._page, request, name, None)
+
+        return endpoint
+
+    def _do(self, path: str, act: Callable[[Request, Form], Issued]) -> Callable[[Request], Any]:
+        async def endpoint(request: Request) -> Response:
+            form = form_of(await request.body())
+            return await run_in_threadpool(self._answer, request, path, act, form)
+
+        return endpoint
+
+    def _answer(
+        self, request: Request, path: str, act: Callable[[Request, Form], Issued], form: Form
+    ) -> Response:
+        try:
+            issued = act(request, form)
+        except AgentError as e:
+            return self._page(request, _PAGES.get(path, "login.html"), e, form)
+        response = RedirectResponse(next_page(form.get("next", "/")), 303)
+        keep(response, issued)
+        return response
+
+    def _page(self, request: Request, name: str, error: AgentError | None, form: Form | None = None) -> Response:
+        actor = self._asker(request)
+        wanted = (form or {}).get("next") or request.query_params.get("next", "/")
+        values = {
+            "actor": actor,
+            "error": error,
+            "form": {k: v for k, v in (form or {}).items() if k in ("name", "source", "language")},
+            "next": next_page(wanted),
+            "enrolled": self._service.accounts.enrolled(),
+            "sources": [s.name for s in self._service.box.sources()] if may(actor, Act.CONFIGURE) else [],
+        }
+        status = status_of(error) if error else 200
+        return HTMLResponse(
+            self._render(name, actor, **values), status, headers=waiting(error) if error else None
+        )
+
+    def _asker(self, request: Request) -> Actor:
+        try:
+            return self._identify(request)
+        except AgentError:
+            return NOBODY
+
+
+_PAGES = {
+    "/login": "login.html",
+    "/unlock": "unlock.html",
+    "/enrol": "enrol.html",
+    "/enrol/screen": "enrol_screen.html",
+}
+
+
+def seen_by(service: Service, actor: Actor) -> dict[str, Any]:
+    """Return what every page shows around its main part, as far as `actor` may see it: status, open exam, words."""
+    status = service.box.status()
+    if not may(actor, Act.SEE_BOX):
+        status = replace(status, sources=(), destinations=(), alarms=(), unsent=0, worklist_trouble="")
+    language = actor.language or status.language
+    return {
+        "status": replace(status, language=language),
+        "actor": actor,
+        "current": _open_exam(service, actor) if may(actor, Act.SEE_OPEN_EXAM) else None,
+        "locked": actor.role is Role.SCREEN,
+    }
+
+
+def _open_exam(service: Service, actor: Actor) -> ExamView | None:
+    sources = [s for s in service.box.sources() if s.exam_id]
+    own = [s for s in sources if s.name == actor.source] or ([] if actor.source else sources)
+    return service.exams.get(own[0].exam_id) if own else None
+
+
+def routes(service: Service, identify: Identify, render: Render) -> list[BaseRoute]:
+    """Return the routes of these pages."""
+    return AccountPages(service, identify, render).routes()
