@@ -22,6 +22,7 @@ from agent.service import NewScreen, Service
 from agent.view import ExamView
 from agent.web.api import Identify, status_of, waiting
 from agent.web.session import credentials, keep
+from agent.web.words import LANGUAGES
 
 Form = dict[str, str]
 Render = Callable[..., str]
@@ -120,6 +121,7 @@ class AccountPages:
             "error": error,
             "form": {k: v for k, v in (form or {}).items() if k in ("name", "source", "language")},
             "next": next_page(wanted),
+            "languages": LANGUAGES,
             "enrolled": self._service.accounts.enrolled(),
             "sources": [s.name for s in self._service.box.sources()] if may(actor, Act.CONFIGURE) else [],
         }

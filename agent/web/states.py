@@ -46,6 +46,11 @@ STATES: Mapping[str, Mapping[str, str]] = {
         "told by note": "to be told to the archive",
         "done": "told to the archive",
     },
+    "account": {"active": "active", "disabled": "disabled", "removed": "removed"},
+    "session": {"active": "active", "locked": "locked", "ended": "ended"},
+    "enrolment": {"open": "waits for its use", "used": "used", "replaced": "replaced"},
+    "screen": {"valid": "valid", "revoked": "revoked"},
+    "api_token": {"valid": "valid", "revoked": "revoked"},
     "procedure_step": {
         "in progress": "in progress",
         "completed": "completed",
