@@ -117,9 +117,8 @@ class AccountPages:
         actor = self._asker(request)
         wanted = (form or {}).get("next") or request.query_params.get("next", "/")
         values = {
-            "actor": actor,
             "error": error,
-            "form": {k: v for k, v in (form or {}).items() if k in ("name", "source", "language")},
+            "form": {k: (form or {}).get(k, "") for k in ("name", "source", "language")},
             "next": next_page(wanted),
             "languages": LANGUAGES,
             "enrolled": self._service.accounts.enrolled(),

@@ -80,7 +80,7 @@ def test_delete_describe_mark_and_what_arrives(sandbox: Sandbox, tmp_path: Path)
         box.post(f"/frames/{third['frame_id']}/key", {"on": True})
         release(box, exam)
         wait_for("sent", lambda: len(images(sandbox)) == 3 and len(documents(sandbox)) == 1)
-        wait_for("settled", box.all_sent)
+        wait_for("delivered", lambda: box.get(f"/exams/{exam}")["state"] == "delivered")
         view = box.get(f"/exams/{exam}")
         assert (view["captured"], view["sent"], view["state"]) == (3, 3, "delivered")
         tiles = {f["frame_id"]: f for f in view["frames"]}
