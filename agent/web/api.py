@@ -6,17 +6,20 @@ from collections.abc import Callable
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute
 
 from agent import errors
 from agent.actor import Actor, assert_may
 from agent.errors import AgentError
 from agent.plain import to_plain
 from agent.service import Service
+from agent.web.openapi import description
 from agent.web.operation import Call, Operation, parsed
 from agent.web.operations import OPERATIONS
+from agent.web.route import ActRoute
 from agent.web.streams import Streams
 
 STATUS: tuple[tuple[type[AgentError], int], ...] = (
@@ -45,8 +48,22 @@ async def on_error(_request: Request, error: Exception) -> Response:
     """Render an `AgentError` as JSON with code, message, hint and blame."""
     if not isinstance(error, AgentError):
         raise error
-    body = {"code": error.code, "message": error.message, "hint": error.hint, "blame": error.blame.value}
-    return JSONResponse(body, status_of(error))
+    return JSONResponse(as_json(error), status_of(error))
+
+
+def as_json(error: AgentError) -> dict[str, str]:
+    """Return an error as every answer of the interface shows it."""
+    return {"code": error.code, "message": error.message, "hint": error.hint, "blame": error.blame.value}
+
+
+async def on_no_route(request: Request, error: Exception) -> Response:
+    """Render what no route answers (404, 405): JSON below `/api`, words elsewhere."""
+    if not isinstance(error, HTTPException):
+        raise error
+    if not request.url.path.startswith("/api/"):
+        return PlainTextResponse(error.detail, error.status_code, error.headers)
+    told = errors.NotFound() if error.status_code == 404 else errors.BadRequest()
+    return JSONResponse(as_json(told), error.status_code, error.headers)
 
 
 def plain(value: Any) -> Any:
@@ -59,17 +76,24 @@ def plain(value: Any) -> Any:
 def routes(service: Service, identify: Identify) -> list[BaseRoute]:
     """Return the routes of the JSON interface, to be mounted at `/api`."""
     return [
+        ActRoute("/openapi.json", _description, act=None, methods=["GET"]),
         *Streams(service, identify).routes(),
         *(_route(service, identify, operation) for operation in OPERATIONS),
     ]
 
 
-def _route(service: Service, identify: Identify, operation: Operation) -> Route:
+async def _description(_request: Request) -> Response:
+    """Say what the interface is; it holds nothing of a patient or of this box."""
+    return JSONResponse(await run_in_threadpool(description))
+
+
+def _route(service: Service, identify: Identify, operation: Operation) -> ActRoute:
     async def endpoint(request: Request) -> Response:
         raw = await request.body() if operation.changes else b""
-        return JSONResponse(await run_in_threadpool(_answer, service, identify, operation, request, raw))
+        answer = await run_in_threadpool(_answer, service, identify, operation, request, raw)
+        return JSONResponse(answer) if operation.is_json else Response(answer, media_type=operation.media)
 
-    return Route(operation.path, endpoint, methods=[operation.method])
+    return ActRoute(operation.path, endpoint, act=operation.act, methods=[operation.method])
 
 
 def _answer(service: Service, identify: Identify, operation: Operation, request: Request, raw: bytes) -> Any:
@@ -81,5 +105,12 @@ def _answer(service: Service, identify: Identify, operation: Operation, request:
         query={name: request.query_params.get(name, "")[:200] for name in operation.query},
         body=parsed(operation.body, raw) if operation.changes else None,
     )
-    key = request.headers.get("idempotency-key", "")[:128] if operation.changes else ""
-    return service.repeats.once(key, lambda: plain(operation.does(service, call)))
+    if not operation.is_json:
+        return operation.does(service, call)
+    return service.repeats.once(_key(request, actor, operation), lambda: plain(operation.does(service, call)))
+
+
+def _key(request: Request, actor: Actor, operation: Operation) -> str:
+    """Return the name of this request for its repetition: another person, or another operation, has other answers."""
+    told = request.headers.get("idempotency-key", "")[:128] if operation.changes else ""
+    return f"{actor.role.value} {actor.name} {operation.method} {request.url.path} {told}" if told else ""

@@ -16,7 +16,7 @@ from agent.actor import Act, Actor
 from agent.errors import BadRequest
 from agent.service import Service
 
-_STRICT = ConfigDict(extra="forbid", strict=True)
+_STRICT = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
 
 
 @with_config(_STRICT)
@@ -53,11 +53,20 @@ class Operation:
     body: type[Any] = Nothing
     query: tuple[str, ...] = ()
     """Names of the query parameters that it takes; all are text and optional."""
+    media: str = "application/json"
+    """Of the answer; anything but JSON: `does` returns the bytes themselves."""
+    says: str = ""
+    """One sentence for the description of the interface."""
 
     @property
     def changes(self) -> bool:
         """Whether it may change something: everything but a GET does."""
         return self.method != "GET"
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the answer is a view; else it is bytes, which are never kept for a repetition."""
+        return self.media == "application/json"
 
 
 def body_type(cls: type[Any]) -> type[Any]:

@@ -10,12 +10,14 @@ from urllib.parse import parse_qs
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute
 
+from agent.actor import Act, assert_may
 from agent.errors import AgentError, NotFound
 from agent.service import Service
 from agent.web.api import Identify, status_of
+from agent.web.route import ActRoute
 from agent.web.text import Words, day, minute, words
 
 _TEMPLATES = Environment(
@@ -29,36 +31,42 @@ Form = dict[str, str]
 class Pages:
     """All pages over one service; state lives on the server only."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, service: Service, identify: Identify) -> None:
+        self._service, self._identify = service, identify
 
     def routes(self) -> list[BaseRoute]:
+        see, events = Act.SEE_PATIENTS, {"finish": Act.FINISH_EXAM, "undo": Act.FINISH_EXAM, "resume": Act.CAPTURE}
         return [
-            self._page("/", lambda _r: self._worklist()),
-            self._page("/confirm/{key}", self._confirm),
-            self._page("/exam/{exam_id}", self._exam),
-            self._page("/queue", lambda _r: self._render("queue.html", jobs=self._service.queue.jobs())),
-            self._act("/refresh", lambda _r, _f: (self._service.patients.refresh(), "/")[1]),
-            self._act("/start/{key}", self._start),
-            self._act("/emergency", self._emergency),
-            self._act("/exam/{exam_id}/capture", self._capture),
-            self._act("/exam/{exam_id}/{event}", self._event),
+            self._page("/", see, lambda _r: self._worklist()),
+            self._page("/confirm/{key}", see, self._confirm),
+            self._page("/exam/{exam_id}", Act.SEE_OPEN_EXAM, self._exam),
+            self._page("/queue", see, lambda _r: self._render("queue.html", jobs=self._service.queue.jobs())),
+            self._act("/refresh", see, lambda _r, _f: (self._service.patients.refresh(), "/")[1]),
+            self._act("/start/{key}", Act.START_EXAM, self._start),
+            self._act("/emergency", Act.START_EMERGENCY, self._emergency),
+            self._act("/exam/{exam_id}/capture", Act.CAPTURE, self._capture),
+            *(self._event(event, act) for event, act in events.items()),
+            *(self._event(event, Act.CORRECT) for event in ("hold", "release", "discard")),
         ]
 
-    def _page(self, path: str, make: Callable[[Request], str]) -> Route:
+    def _page(self, path: str, act: Act, make: Callable[[Request], str]) -> ActRoute:
         async def endpoint(request: Request) -> Response:
-            return await run_in_threadpool(self._answer, lambda: HTMLResponse(make(request)))
+            return await run_in_threadpool(self._answer, request, act, lambda: HTMLResponse(make(request)))
 
-        return Route(path, endpoint, methods=["GET"])
+        return ActRoute(path, endpoint, act=act, methods=["GET"])
 
-    def _act(self, path: str, act: Callable[[Request, Form], str]) -> Route:
+    def _act(self, path: str, act: Act, do: Callable[[Request, Form], str]) -> ActRoute:
         async def endpoint(request: Request) -> Response:
             form = {k: v[0] for k, v in parse_qs((await request.body()).decode("utf-8", "replace")).items()}
-            return await run_in_threadpool(self._answer, lambda: RedirectResponse(act(request, form), 303))
+            return await run_in_threadpool(self._answer, request, act, lambda: RedirectResponse(do(request, form), 303))
 
-        return Route(path, endpoint, methods=["POST"])
+        return ActRoute(path, endpoint, act=act, methods=["POST"])
 
-    def _answer(self, make: Callable[[], Response]) -> Response:
+    def _answer(self, request: Request, act: Act, make: Callable[[], Response]) -> Response:
+        try:
+            assert_may(self._identify(request), act)
+        except AgentError as e:  # nobody is named to who may not even ask
+            return PlainTextResponse(f"{e.message} {e.hint} ({e.code})", status_of(e))
         try:
             return make()
         except AgentError as e:
@@ -107,12 +115,15 @@ class Pages:
         self._service.captures.still(source, form.get("trigger_id", ""), None, exam_id)
         return f"/exam/{exam_id}"
 
-    def _event(self, request: Request, form: Form) -> str:
-        exam_id = request.path_params["exam_id"]
-        self._service.exams.apply(exam_id, request.path_params["event"], _WHO, form.get("reason", ""))
-        return f"/exam/{exam_id}"
+    def _event(self, event: str, act: Act) -> ActRoute:
+        def do(request: Request, form: Form) -> str:
+            exam_id = request.path_params["exam_id"]
+            self._service.exams.apply(exam_id, event, _WHO, form.get("reason", ""))
+            return f"/exam/{exam_id}"
+
+        return self._act(f"/exam/{{exam_id}}/{event}", act, do)
 
 
-def routes(service: Service, _identify: Identify) -> list[BaseRoute]:
+def routes(service: Service, identify: Identify) -> list[BaseRoute]:
     """Return the routes of the pages, to be mounted at `/`."""
-    return Pages(service).routes()
+    return Pages(service, identify).routes()

@@ -5,18 +5,52 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from agent.actor import Act, Actor, assert_may
 from agent.service import Service
+from agent.web.route import ActRoute
 
 MAX_STREAMS, MAX_PREVIEWS = 8, 4
 HEARTBEAT_S = 5.0
-_TOO_MANY = {"code": "S-09", "message": "Too many screens are open."}
+_TOO_MANY = {
+    "code": "S-09",
+    "message": "Too many screens are open.",
+    "hint": "Close a screen that nobody looks at.",
+    "blame": "person",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """One endless answer, for the description of the interface."""
+
+    path: str
+    act: Act
+    media: str
+    says: str
+
+
+STREAMS = (
+    Stream(
+        path="/events",
+        act=Act.SEE_BOX,
+        media="text/event-stream",
+        says="Server-sent events: `change` with a growing number whenever something changed; ask again for what.",
+    ),
+    Stream(
+        path="/sources/{name}/preview",
+        act=Act.SEE_OPEN_EXAM,
+        media="multipart/x-mixed-replace",
+        says="The live picture of a source as JPEG after JPEG, for as long as somebody looks.",
+    ),
+)
+ACTS = {stream.path: stream.act for stream in STREAMS}
 
 
 class Streams:
@@ -28,8 +62,9 @@ class Streams:
         self._previews = asyncio.Semaphore(MAX_PREVIEWS)
 
     def routes(self) -> list[BaseRoute]:
-        """Return both routes; `ACTS` says who may look at what."""
-        return [Route("/events", self._events), Route("/sources/{name}/preview", self._preview)]
+        """Return a route for each of `STREAMS`."""
+        served = {"/events": self._events, "/sources/{name}/preview": self._preview}
+        return [ActRoute(s.path, served[s.path], act=s.act, methods=["GET"]) for s in STREAMS]
 
     async def _events(self, request: Request) -> Response:
         assert_may(await run_in_threadpool(self._identify, request), ACTS["/events"])
@@ -71,6 +106,3 @@ class Streams:
                     seen = number
             finally:
                 watching.__exit__(None, None, None)
-
-
-ACTS = {"/events": Act.SEE_BOX, "/sources/{name}/preview": Act.SEE_OPEN_EXAM}
