@@ -18,7 +18,7 @@ from agent.errors import AgentError, ChildError, ClockNotTrusted, ObjectCorrupt,
 from agent.instant import da_tm
 from agent.launcher import Launcher
 from agent.material import Material
-from agent.model import BuiltObject, ClockTrust, Route, SeriesRecord
+from agent.model import BuiltObject, ClockTrust, ExamKind, Route, SeriesRecord
 from agent.plain import from_plain, to_plain
 from agent.spool import Spool, Steps
 from agent.store import Exam, Store, StoredFrame
@@ -41,6 +41,7 @@ class Building:
         clock: Clock,
         *,
         routes: tuple[Route, ...],
+        test_routes: tuple[Route, ...],
         undo_window_s: float,
         stamp: Callable[[], Stamp],
         notice: Callable[[str, str], None],
@@ -50,7 +51,7 @@ class Building:
         on_broken: Callable[[AgentError], None],
     ) -> None:
         self._store, self._spool, self._launcher, self._clock = store, spool, launcher, clock
-        self._routes, self._undo_window_s = routes, undo_window_s
+        self._routes, self._test_routes, self._undo_window_s = routes, test_routes, undo_window_s
         self._stamp, self._notice, self._queued = stamp, notice, queued
         self._turned, self._steps, self._on_broken = turned, steps, on_broken
         self._wake = threading.Event()
@@ -180,9 +181,13 @@ class Building:
         finally:
             material.close()
         self._steps("build:verified")
-        self._store.frames.built(built, self._routes, self._stamp())
+        self._store.frames.built(built, self.routes_of(exam), self._stamp())
         self._steps("build:queued")
         self._queued()
+
+    def routes_of(self, exam: Exam) -> tuple[Route, ...]:
+        """Return where the objects of `exam` go: test pictures to destinations for tests alone, all others never."""
+        return self._test_routes if exam.kind is ExamKind.TEST else self._routes
 
     def _series(self, exam: Exam) -> SeriesRecord:
         """Return what all objects of the exam's series share: times of its first still, else of the order's study."""

@@ -39,6 +39,7 @@ __all__ = [
     "AnotherWriter",
     "BadRequest",
     "Blame",
+    "CertificateError",
     "ChildBroken",
     "ChildDied",
     "ChildError",
@@ -48,6 +49,7 @@ __all__ = [
     "ClipFailed",
     "ClockNotTrusted",
     "ConfigurationError",
+    "ConfigurationReadOnly",
     "CoverOpen",
     "DatabaseDamaged",
     "DeviceAbsent",
@@ -111,6 +113,21 @@ class ConfigurationError(AgentError):
     def __init__(self, message: str = "", problems: tuple[str, ...] = (), **facts: str | int | float | None) -> None:
         super().__init__(message, **facts)
         self.problems = problems
+
+
+class ConfigurationReadOnly(AgentError):
+    """The configuration could not be written. Nothing was changed."""
+
+    code = "C-03"
+    hint = "Let the service write into the folder of its configuration, or change the file by hand."
+
+
+class CertificateError(AgentError):
+    """The certificate could not be made."""
+
+    code = "K-01"
+    blame = Blame.PERSON
+    hint = "Check the names, the dates and the folder."
 
 
 class NotPermitted(AgentError):

@@ -25,6 +25,7 @@ from agent.errors import (
     OutOfDate,
     StillThisPatient,
     StorageError,
+    WrongState,
 )
 from agent.frame_file import encode_header
 from agent.lifecycle import ExamState, FrameState
@@ -132,6 +133,22 @@ class Examinations:
             confirmed_by=who,
         )
         return self._open(source, snapshot, who)
+
+    def open_test(self, source: str, who: str) -> Exam:
+        """Open a test exam: nobody's, and its pictures go to destinations for tests alone; durable on return."""
+        number = self._store.records.next_number("test")
+        snapshot = identity.test(box=self._rules.box, uid=self._uids(), number=number, confirmed_by=who)
+        return self._open(source, snapshot, who)
+
+    def release_test(self, exam_id: str, who: str) -> Exam:
+        """Close a test exam and release it at once: there is nobody to undo it for. Durable on return."""
+        exam = self._store.exams.get(exam_id)
+        if exam.kind is not ExamKind.TEST:
+            raise WrongState("Only a test exam is released without its undo window.")
+        stamp = self._stamp(who)
+        exam = self._store.exams.finish(exam_id, stamp.unix, stamp)
+        self._notice("exam", exam_id)
+        return exam
 
     def _open(
         self, source: str, snapshot: IdentitySnapshot, who: str, *, entry_key: str = "", entry_digest: str = ""
@@ -246,7 +263,7 @@ class Examinations:
         by_itself = self._rules.release_by_picture and exam.kind is not ExamKind.EMERGENCY
         due = stamp.unix + self._rules.undo_window_s if by_itself else None
         try:
-            step = self._new_step(record)
+            step = None if exam.kind is ExamKind.TEST else self._new_step(record)
             self._store.frames.commit(record, size, stamp, step=step, release_due=due, item_id=item_id)
         except ExamClosed:
             self._spool.remove(self._frame_path(record.frame_id))

@@ -13,6 +13,7 @@ from typing import Any
 
 from agent.changes import Changes
 from agent.exam import Examinations
+from agent.service.administration import Administration
 from agent.service.captures import Captures
 from agent.service.connections import Connections
 from agent.service.exams import Exams
@@ -63,5 +64,6 @@ class Service:
     queue: Queue
     tray: Tray
     connections: Connections
+    administration: Administration
     repeats: Repeats
     changes: Changes

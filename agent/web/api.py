@@ -32,6 +32,7 @@ STATUS: tuple[tuple[type[AgentError], int], ...] = (
     (errors.IdentityError, 409),
     (errors.DiskFull, 507),
     (errors.ConfigurationError, 422),
+    (errors.CertificateError, 422),
     (AgentError, 503),
 )
 """The first row whose class fits an error gives its HTTP status."""

@@ -116,7 +116,8 @@ def _uses() -> Iterator[Use]:
 
 
 def _rows_of(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(types.GenericAlias(tuple, (kind, ...)), config=ConfigDict(use_attribute_docstrings=True))
+    rows: Any = types.GenericAlias(tuple, (kind, ...))
+    return TypeAdapter(rows, config=ConfigDict(use_attribute_docstrings=True))
 
 
 def _operation(operation: Operation, body: Json | None, answer: Json | None) -> Json:

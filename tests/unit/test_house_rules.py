@@ -37,7 +37,7 @@ FLOORS = (
     ("agent/exam.py", "agent/devices.py", "agent/worklist.py", "agent/delivery.py", "agent/building.py"),
     ("agent/service/",),
     ("agent/web/",),
-    ("agent/assembly.py", "agent/supervisor.py"),
+    ("agent/assembly.py", "agent/assembly_administration.py", "agent/assembly_delivery.py", "agent/supervisor.py"),
 )
 CLOCKS = (
     "agent/host.py",

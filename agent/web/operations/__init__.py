@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.web.operation import Operation
-from agent.web.operations import captures, exams, overview, patients, queue, tray
+from agent.web.operations import administration, captures, exams, overview, patients, queue, tray
 
 OPERATIONS: tuple[Operation, ...] = (
     *overview.OPERATIONS,
@@ -12,4 +12,5 @@ OPERATIONS: tuple[Operation, ...] = (
     *captures.OPERATIONS,
     *tray.OPERATIONS,
     *queue.OPERATIONS,
+    *administration.OPERATIONS,
 )
