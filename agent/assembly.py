@@ -5,16 +5,16 @@ Part of the composition root: `supervisor` decides order and life, this file who
 
 from __future__ import annotations
 
-import random
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agent import assembly_review, service
+from agent import assembly_administration, assembly_review, service
 from agent.actor import Actor
 from agent.assembly_accounts import AccountRooms, audit_trail
+from agent.assembly_delivery import STEPS_QUEUE, Deliveries
 from agent.assembly_exam import exam_rooms, exams_service, patients_service, worklist_of
 from agent.assembly_web import page_files, server
 from agent.audit_anchor import Anchor
@@ -23,36 +23,29 @@ from agent.certificates import Certificates
 from agent.changes import Changes
 from agent.clips import Clips
 from agent.clock import Clock
-from agent.commitment import CommitmentReports, CommitmentRequests
-from agent.config.peer import DestinationConfig
+from agent.commitment import CommitmentReports
 from agent.config.schema import Configuration
 from agent.config.source import SourceConfig
-from agent.delivery import Destination, DestinationRules, Errand
+from agent.config_change import ConfigChange
+from agent.delivery import Destination
 from agent.devices import Device, Devices
 from agent.errors import AgentError
-from agent.host import new_uid
+from agent.input_test import InputTests
 from agent.launcher import Launcher
 from agent.listening import ListenerRules, Listening
 from agent.metrics import Metrics
-from agent.model import PeerAddress
 from agent.ops.progress import Progress
 from agent.peers import Peers
-from agent.procedure_steps import ProcedureStepMessages
 from agent.retention import Retention, RetentionRules
-from agent.retry import RetryPolicy
 from agent.service import BoxFacts, Captures, Connections, Overview, Queue, Repeats, Service
 from agent.source_setup import source_setup
 from agent.spool import Spool, Steps
 from agent.store import Exam, Store
-from agent.store.jobs import COMMIT, N_CREATE, N_SET, STORE
 from agent.store.transition import Stamp
-from agent.storing import Storing
 from agent.tray import Tray
 from agent.triggers import Triggers
-from agent.window import Window
 
 ALLOWED_TURN_S = 60.0
-STEPS_QUEUE = "procedure-steps"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +70,8 @@ class Ground:
     key: bytes
     """The box's own, which is not in the database."""
     anchor: Anchor
+    config_change: ConfigChange
+    restart: Callable[[], None]
 
 
 class House:
@@ -129,7 +124,16 @@ class House:
             steps=ground.steps,
         )
         self.triggers = Triggers(
-            self._c.trigger, ground.launcher, self.exams, self.clips, self.scans, turned=self._worker("triggers")
+            self._c.trigger,
+            ground.launcher,
+            self.exams,
+            self.clips,
+            self.scans,
+            turned=self._worker("triggers"),
+            tests=InputTests(
+                monotonic=ground.clock.monotonic,
+                is_open=lambda source: ground.store.exams.open_on(source) is not None,
+            ),
         )
         self.accounts = AccountRooms(
             self._c, ground.root, ground.store, ground.clock, key=ground.key, stamp=ground.stamp,
@@ -138,8 +142,8 @@ class House:
         self.audit = audit_trail(
             self._c, ground.store, ground.anchor, ground.launcher, stamp=self._now, turned=self._worker("audit")
         )
-        self.service = self._service()
         self.certificates = self._certificates()
+        self.service = self._service()
         metrics = self._metrics()
         self.service.box.metrics, self.service.box.images_left = metrics.text, metrics.images_left
         self.server = server(self._c.web, self.service, ground.root)
@@ -179,7 +183,10 @@ class House:
         rooms = self.rooms
         exams = exams_service(g, rooms, self.devices, self.building)
         patients = patients_service(g, rooms, self.devices, self.worklist, exams)
+        administered = self._administered(overview)
+        self.config_watch = assembly_administration.watch(administered)
         return Service(
+            administration=assembly_administration.administration(administered, self.config_watch),
             box=overview,
             patients=patients,
             exams=exams,
@@ -210,6 +217,28 @@ class House:
         self._g.vouch()
         self.changes.notice("clock", "")
         self.building.wake()
+    def _administered(self, overview: Overview) -> assembly_administration.Rooms:
+        g = self._g
+        return assembly_administration.Rooms(
+            configuration=self._c,
+            change=g.config_change,
+            store=g.store,
+            clock=g.clock,
+            peers=g.peers,
+            overview=overview,
+            devices=self.devices,
+            destinations=self.destinations,
+            worklist=self.worklist,
+            exams=self.exams,
+            opening=self.rooms.opening,
+            building=self.building,
+            triggers=self.triggers,
+            certificates=self.certificates,
+            ask_builder=assembly_review.builder(g.launcher),
+            stamp=g.stamp,
+            restart=g.restart,
+            turned=self._worker("configuration"),
+        )
 
     def _facts(self) -> BoxFacts:
         return BoxFacts(
@@ -254,71 +283,20 @@ class House:
         )
 
     def _destinations(self) -> dict[str, Destination]:
-        served = {d.name: self._archive(d) for d in self._c.destination}
-        step = self._c.procedure_step
-        if step is None:
-            return served
-        peer = self._c.peer(step)
-        messages = ProcedureStepMessages(peer, self._g.store, self._g.peers)
-        rules = DestinationRules(policy=self._policy(), batch=1)
-        return served | {peer.name: self._destination(peer, {N_CREATE: messages, N_SET: messages}, rules)}
-
-    def _archive(self, d: DestinationConfig) -> Destination:
-        peer = self._c.peer(d)
-        errands: dict[str, Errand] = {
-            STORE: Storing(
-                peer,
-                self._g.spool,
-                self._g.peers,
-                poison_aborts=self._c.delivery.poison_aborts,
-                turned=self._worker(f"delivery-{d.name}"),
-                steps=self._g.steps,
-            ),
-            COMMIT: CommitmentRequests(
-                peer,
-                self._g.store,
-                self._g.peers,
-                linger_s=0.0 if self._c.listener else d.commitment_linger_s,
-                uids=new_uid,
-                stamp=self._now,
-                reported=self.reports.received,
-                steps=self._g.steps,
-            ),
-        }
-        rules = DestinationRules(
-            policy=self._policy(),
-            batch=d.maximum_batch,
-            window=Window.of(d.open_from, d.open_until),
-            standby=next((route.standby for route in self._c.routes() if route.destination == d.name), None),
-            report_wait_s=d.commitment_wait_s,
-        )
-        return self._destination(peer, errands, rules)
-
-    def _destination(self, peer: PeerAddress, errands: dict[str, Errand], rules: DestinationRules) -> Destination:
-        return Destination(
-            peer,
-            self._g.store,
-            self._g.peers,
-            self._g.clock,
-            errands,
-            rules=rules,
-            luck=random.SystemRandom().random,
-            stamp=self._now,
+        g = self._g
+        return Deliveries(
+            configuration=self._c,
+            store=g.store,
+            spool=g.spool,
+            clock=g.clock,
+            peers=g.peers,
+            steps=g.steps,
+            now=self._now,
             notice=self.changes.notice,
-            turned=self._worker(f"delivery-{peer.name}"),
-            moved=self._wake_destination,
-        )
-
-    def _policy(self) -> RetryPolicy:
-        d = self._c.delivery
-        return RetryPolicy(
-            first_s=d.first_retry_s,
-            longest_s=d.longest_retry_s,
-            jitter=d.jitter,
-            probe_s=d.probe_s,
-            suspended_probe_s=d.suspended_probe_s,
-            poison_aborts=d.poison_aborts,
-        )
+            worker=self._worker,
+            reported=self.reports.received,
+            wake=self._wake_destination,
+        ).destinations()
 
     def _wake_destination(self, name: str) -> None:
         self.destinations[name].wake()
@@ -366,6 +344,7 @@ class House:
             self._g.launcher,
             self._g.clock,
             routes=self._c.routes(),
+            test_routes=self._c.test_routes(),
             undo_window_s=float(self._c.exam.undo_window_s),
             stamp=self._now,
             notice=self.changes.notice,
@@ -432,6 +411,7 @@ class House:
             "audit": self.audit.run,
             "retention": self.retention.run,
             "certificates": self.certificates.run,
+            "configuration": self.config_watch.run,
             **({"listener": self.listening.run} if self.listening else {}),
             **{f"delivery-{name}": destination.run for name, destination in self.destinations.items()},
             **{f"source-{name}": self.devices.get(name).run for name in self.devices.names()},

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from agent import service
-from agent.binding import Binding, DocumentRules
+from agent.binding import Ask, Binding, DocumentRules
 from agent.building import Building
 from agent.changes import Changes
 from agent.child import BUILD, Child
@@ -24,15 +24,8 @@ from agent.store import Store
 BUILDER_S = 300.0
 
 
-def binding(
-    store: Store, spool: Spool, launcher: Launcher, clock: Clock, exams: Examinations,
-    sources: Mapping[str, SourceConfig], steps: Steps,
-) -> Binding:  # fmt: skip
-    """Return who binds the sheets of an exam; a build child of its own does each, while a person waits."""
-
-    def rules(name: str) -> DocumentRules:
-        told = sources[name].document
-        return DocumentRules(output=told.output, title=told.title, jpeg_quality=told.jpeg_quality)
+def builder(launcher: Launcher) -> Ask:
+    """Return what has a build child of its own do one thing, while a person waits."""
 
     def ask(do: str, params: dict[str, Any], fds: list[int]) -> dict[str, Any]:
         child = Child(BUILD, launcher)
@@ -45,10 +38,23 @@ def binding(
         finally:
             child.stop()
 
+    return ask
+
+
+def binding(
+    store: Store, spool: Spool, launcher: Launcher, clock: Clock, exams: Examinations,
+    sources: Mapping[str, SourceConfig], steps: Steps,
+) -> Binding:  # fmt: skip
+    """Return who binds the sheets of an exam; a build child of its own does each, while a person waits."""
+
+    def rules(name: str) -> DocumentRules:
+        told = sources[name].document
+        return DocumentRules(output=told.output, title=told.title, jpeg_quality=told.jpeg_quality)
+
     def created() -> str:
         return clock.now().isoformat(timespec="seconds")
 
-    return Binding(store, spool, exams, ask, rules=rules, created=created, steps=steps)
+    return Binding(store, spool, exams, builder(launcher), rules=rules, created=created, steps=steps)
 
 
 def pictures(store: Store, spool: Spool, launcher: Launcher, clock: Clock, turned: Callable[[], None]) -> Pictures:

@@ -28,7 +28,7 @@ from agent.instant import da_tm
 from agent.launcher import Launcher
 from agent.lifecycle import FrameState
 from agent.material import Material
-from agent.model import BuiltObject, ClockTrust, Route, SeriesRecord
+from agent.model import BuiltObject, ClockTrust, ExamKind, Route, SeriesRecord
 from agent.plain import from_plain, to_plain
 from agent.spool import Spool, Steps
 from agent.store import Exam, Store, StoredFrame
@@ -51,6 +51,7 @@ class Building:
         clock: Clock,
         *,
         routes: tuple[Route, ...],
+        test_routes: tuple[Route, ...],
         undo_window_s: float,
         stamp: Callable[[], Stamp],
         notice: Callable[[str, str], None],
@@ -61,7 +62,7 @@ class Building:
         on_broken: Callable[[AgentError], None],
     ) -> None:
         self._store, self._spool, self._launcher, self._clock = store, spool, launcher, clock
-        self._routes, self._undo_window_s = routes, undo_window_s
+        self._routes, self._test_routes, self._undo_window_s = routes, test_routes, undo_window_s
         self._stamp, self._notice, self._queued, self._dated = stamp, notice, queued, dated
         self._turned, self._steps, self._on_broken = turned, steps, on_broken
         self._wake = threading.Event()
@@ -192,7 +193,7 @@ class Building:
         if said is None:
             return
         self._steps("build:frozen")
-        self._build(exam, Material.of_picture(self._spool, frame, said), self._routes)
+        self._build(exam, Material.of_picture(self._spool, frame, said), self.routes_of(exam))
 
     def _build_document(self, exam: Exam, frame_id: str) -> None:
         """Build a key object document: what it names is durable before it is written."""
@@ -202,7 +203,8 @@ class Building:
             return
         record, content = settled.record, settled.content
         material = Material.of_document(self._spool, record, exam.snapshot, exam.equipment, content)
-        self._build(exam, material, self._routes if settled.destinations is None else self._to(settled.destinations))
+        ways = self.routes_of(exam) if settled.destinations is None else self._to(settled.destinations)
+        self._build(exam, material, ways)
 
     def _to(self, names: tuple[str, ...]) -> tuple[Route, ...]:
         """Return the way to each destination, a standby as well; one that is no longer configured is left out."""
@@ -225,6 +227,10 @@ class Building:
         self._store.frames.built(built, routes, self._stamp())
         self._steps("build:queued")
         self._queued()
+
+    def routes_of(self, exam: Exam) -> tuple[Route, ...]:
+        """Return where the objects of `exam` go: test pictures to destinations for tests alone, all others never."""
+        return self._test_routes if exam.kind is ExamKind.TEST else self._routes
 
     def _series(self, exam: Exam) -> SeriesRecord:
         """Return what all objects of the exam's series share: times of its first still, else of the order's study."""

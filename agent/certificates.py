@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from datetime import datetime
 
 from agent.child import BUILD, Child
@@ -15,6 +15,7 @@ from agent.store.transition import Stamp
 
 WARNINGS = ((7, "C-07"), (30, "C-30"), (60, "C-60"))
 """Days left → code of the alarm; the first that holds is raised, the others are cleared."""
+Facts = dict[str, str]
 _DAY_S = 86400.0
 _TURN_S = 10.0
 _READ_S = 30.0
@@ -35,11 +36,15 @@ class Certificates:
     ) -> None:
         self._files, self._store, self._launcher = dict(files), store, launcher
         self._stamp, self._notice, self._turned = stamp, notice, turned
-        self._expiry: dict[str, float] = {}
+        self._facts: dict[str, Facts] = {}
 
     def expiry(self) -> dict[str, float]:
         """Return name → end (Unix seconds) of every certificate that could be read."""
-        return dict(self._expiry)
+        return {name: _end_of(facts) for name, facts in self._facts.items() if "not_after" in facts}
+
+    def facts(self) -> dict[str, Facts]:
+        """Return name → subject, issuer, not_before, not_after, sha256 of every certificate, or why it has none."""
+        return {name: self._facts.get(name, {}) for name in self._files}
 
     def run(self, stop: threading.Event) -> None:
         """Read all, then again every day; the thread's main loop."""
@@ -57,16 +62,18 @@ class Certificates:
         try:
             child.wait_ready()
             for name, path in self._files.items():
-                with suppress(AgentError):  # what cannot be read is told where it is used
-                    answer, _ = child.request("certificate", {"path": path}, deadline_s=_READ_S)
-                    self._expiry[name] = datetime.fromisoformat(str(answer["not_after"])).timestamp()
+                try:
+                    self._facts[name] = _read(child, path)
                     self._warn(name)
+                except (AgentError, OSError) as e:  # what cannot be read is also told where it is used
+                    why = e.message if isinstance(e, AgentError) else e.strerror
+                    self._facts[name] = {"trouble": why or "unreadable"}
         finally:
             child.stop()
 
     def _warn(self, name: str) -> None:
         stamp = self._stamp()
-        left = (self._expiry[name] - stamp.unix) / _DAY_S
+        left = (_end_of(self._facts[name]) - stamp.unix) / _DAY_S
         code = next((code for days, code in WARNINGS if left <= days), "")
         for _, other in WARNINGS:
             if other != code:
@@ -76,3 +83,17 @@ class Certificates:
             words = f"The certificate {name} ends in {days} days." if left > 0 else f"The certificate {name} has ended."
             self._store.records.raise_alarm(code, name, words, stamp)
             self._notice("alarm", name)
+
+
+def _end_of(facts: Facts) -> float:
+    return datetime.fromisoformat(facts["not_after"]).timestamp()
+
+
+def _read(child: Child, path: str) -> Facts:
+    """Return what the certificate at `path` says; the child may be another user and gets a descriptor."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        answer, _ = child.request("certificate", {}, [fd], deadline_s=_READ_S)
+    finally:
+        os.close(fd)
+    return {key: str(answer[key]) for key in ("subject", "issuer", "not_before", "not_after", "sha256")}

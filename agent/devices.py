@@ -88,6 +88,11 @@ class Device:
             if not stop.is_set():
                 self._pause(stop)
 
+    def restart(self) -> None:
+        """Have the source begin anew, as after a crash but without its long waits; a person asked for it."""
+        self._failures = 0
+        self.wake()
+
     def wake(self) -> None:
         """End the child, so that the main loop looks at `stop` now."""
         child = self._child

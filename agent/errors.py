@@ -55,6 +55,7 @@ __all__ = [
     "AuditBroken",
     "BadRequest",
     "Blame",
+    "CertificateError",
     "ChildBroken",
     "ChildDied",
     "ChildError",
@@ -64,6 +65,7 @@ __all__ = [
     "ClipFailed",
     "ClockNotTrusted",
     "ConfigurationError",
+    "ConfigurationReadOnly",
     "CoverOpen",
     "DatabaseDamaged",
     "DeviceAbsent",
@@ -113,6 +115,7 @@ __all__ = [
     "SpoolDamaged",
     "StillThisPatient",
     "StorageError",
+    "TooManyScreens",
     "TooManyTries",
     "UnknownSource",
     "WeakSecret",
@@ -140,6 +143,21 @@ class ConfigurationError(AgentError):
     def __init__(self, message: str = "", problems: tuple[str, ...] = (), **facts: str | int | float | None) -> None:
         super().__init__(message, **facts)
         self.problems = problems
+
+
+class ConfigurationReadOnly(AgentError):
+    """The configuration could not be written. Nothing was changed."""
+
+    code = "C-03"
+    hint = "Let the service write into the folder of its configuration, or change the file by hand."
+
+
+class CertificateError(AgentError):
+    """The certificate could not be made."""
+
+    code = "K-01"
+    blame = Blame.PERSON
+    hint = "Check the names, the dates and the folder."
 
 
 class NotPermitted(AgentError):
@@ -253,6 +271,14 @@ class NotInControl(OutOfDate):
 
     code = "S-10"
     hint = "Press *Take over* to work here; the other screen then only shows."
+
+
+class TooManyScreens(AgentError):
+    """Too many screens are open."""
+
+    code = "S-09"
+    blame = Blame.PERSON
+    hint = "Close a screen that nobody looks at."
 
 
 class NotFound(AgentError):

@@ -26,6 +26,7 @@ from agent.errors import (
     OutOfDate,
     StillThisPatient,
     StorageError,
+    WrongState,
 )
 from agent.frame_file import encode_header
 from agent.lifecycle import ExamState, FrameState
@@ -151,6 +152,17 @@ class Examinations:
         if token and token != self.token(source):
             raise OutOfDate
 
+    def release_test(self, exam_id: str, who: str) -> Exam:
+        """Close a test exam and release it at once: there is nobody to undo it for. Durable on return."""
+        exam = self._store.exams.get(exam_id)
+        if exam.kind is not ExamKind.TEST:
+            raise WrongState("Only a test exam is released without its undo window.")
+        stamp = self._stamp(who)
+        exam = self._store.exams.finish(exam_id, stamp.unix, stamp)
+        self._notice("exam", exam_id)
+        return exam
+
+
     # --- capturing ------------------------------------------------------------------------------------------
 
     def capture(self, source: str, press: Press, *, exam_id: str = "") -> StoredFrame:
@@ -247,7 +259,7 @@ class Examinations:
         by_itself = self.rules.release_by_picture and exam.kind is not ExamKind.EMERGENCY
         due = stamp.unix + self.rules.undo_window_s if by_itself else None
         try:
-            step = self._new_step(record)
+            step = None if exam.kind is ExamKind.TEST else self._new_step(record)
             self._store.frames.commit(record, size, stamp, step=step, release_due=due, item_id=item_id)
         except ExamClosed:
             self._spool.remove(self._frame_path(record.frame_id))

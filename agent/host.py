@@ -5,8 +5,10 @@ Used by the composition root alone; everybody else is handed values.
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import os
+import resource
 import signal
 import ssl
 import subprocess
@@ -23,6 +25,7 @@ from agent.model import ClockTrust
 from agent.ops.clock_sync import kernel_says_synchronised
 from agent.spool import Steps
 
+_PR_SET_DUMPABLE = 4
 KILL_AT = "MODALITY_AGENT_KILL_AT"
 
 
@@ -53,6 +56,15 @@ class SystemClock:
         if kernel_says_synchronised():
             return ClockTrust.SYNCHRONISED
         return ClockTrust.CONFIRMED if self._vouched else ClockTrust.UNTRUSTED
+
+
+def no_core_dumps() -> None:
+    """Let no crash of this process, or of one that it starts, leave its memory in a file or with a crash reporter.
+
+    A core would hold patients. The limit alone does not keep the kernel from piping a dump to a program.
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, 0)
 
 
 def new_uid() -> str:

@@ -63,5 +63,23 @@ def emergency(*, box: str, issuer: str, at: datetime, uid: str, number: int, con
     )
 
 
+def test(*, box: str, uid: str, number: int, confirmed_by: str) -> IdentitySnapshot:
+    """Return the identity of a test picture: nobody's, in words that no archive could take for a patient's."""
+    patient = Patient(
+        patient_name="ZZTEST^NOT A PATIENT",
+        patient_id=f"TEST-{box}-{number}"[:64],
+        issuer_of_patient_id="MODALITY-AGENT-TEST",
+        patient_comments="test picture",
+    )
+    return IdentitySnapshot(
+        kind=ExamKind.TEST,
+        patient=patient,
+        study_instance_uid=uid,
+        study_id=_study_id("", number),
+        confirmed_by=confirmed_by,
+        confirmation="test",
+    )
+
+
 def _study_id(requested_procedure_id: str, number: int) -> str:
     return requested_procedure_id if 0 < len(requested_procedure_id) <= 16 else f"MA{number}"

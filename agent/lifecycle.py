@@ -324,7 +324,53 @@ REMOVAL: Table = {
     ("tick off", RemovalState.TOLD_BY_NOTE): RemovalState.DONE,
 }
 
+
+class ConfigurationState(StrEnum):
+    """Life of one reviewed change of the configuration; kept in a file beside it, written before each step."""
+
+    STEADY = "steady"
+    """No change is under way. A crash changes nothing."""
+    PROPOSED = "proposed"
+    """Validated and shown, not confirmed. Left by `confirm`, `withdraw` or another `propose`."""
+    SWAPPED = "swapped"
+    """Confirmed; the new file takes its place and the service restarts. A start that finds the old file still there
+    says that the change was not made; after three starts that did not come up the old file is put back."""
+    WATCHED = "watched"
+    """The service came up with it; destinations that were up before are asked until all answered, or two minutes.
+    A crash begins the two minutes anew, and counts as a start."""
+    KEPT = "kept"
+    """All that was up is up, or a person said so."""
+    RETURNING = "returning"
+    """The previous file is being put back; done again after a crash, as often as it takes."""
+    RETURNED = "returned"
+    """The previous file is in its place. The reason is kept."""
+
+
+CONFIGURATION: Table = {
+    **{
+        ("propose", state): ConfigurationState.PROPOSED
+        for state in (
+            ConfigurationState.STEADY,
+            ConfigurationState.PROPOSED,
+            ConfigurationState.KEPT,
+            ConfigurationState.RETURNED,
+        )
+    },
+    ("withdraw", ConfigurationState.PROPOSED): ConfigurationState.STEADY,
+    ("confirm", ConfigurationState.PROPOSED): ConfigurationState.SWAPPED,
+    ("not made", ConfigurationState.SWAPPED): ConfigurationState.RETURNED,
+    ("up", ConfigurationState.SWAPPED): ConfigurationState.WATCHED,
+    ("up", ConfigurationState.WATCHED): ConfigurationState.WATCHED,
+    ("keep", ConfigurationState.WATCHED): ConfigurationState.KEPT,
+    ("give back", ConfigurationState.SWAPPED): ConfigurationState.RETURNING,
+    ("give back", ConfigurationState.WATCHED): ConfigurationState.RETURNING,
+    ("returned", ConfigurationState.RETURNING): ConfigurationState.RETURNED,
+    ("edited by hand", ConfigurationState.SWAPPED): ConfigurationState.STEADY,
+    ("edited by hand", ConfigurationState.WATCHED): ConfigurationState.STEADY,
+}
+
 TABLES: Mapping[str, Table] = {
+    "configuration": CONFIGURATION,
     "exam": EXAM,
     "frame": FRAME,
     "job": JOB,

@@ -178,6 +178,8 @@ class ExamKind(StrEnum):
     SCHEDULED = "scheduled"
     UNSCHEDULED = "unscheduled"
     EMERGENCY = "emergency"
+    TEST = "test"
+    """Nobody: a test picture of an engineer, which goes to destinations for tests alone (B6.9)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -344,6 +346,8 @@ class Route:
     standby: Route | None = None
     prefers: str = ""
     """Transfer syntax that native pixels are sent in where it takes it; empty: as built."""
+    test: bool = False
+    """True: for test pictures alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

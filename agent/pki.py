@@ -19,20 +19,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from agent.errors import AgentError, Blame
+from agent.errors import CertificateError
+
+__all__ = ["CertificateError", "Identity", "Names", "Validity"]
 
 CERTIFICATE_SUFFIX = ".crt"
 KEY_SUFFIX = ".key"
 REQUEST_SUFFIX = ".csr"
 _COMMON_NAME_LIMIT = 64
-
-
-class CertificateError(AgentError):
-    """The certificate could not be made."""
-
-    code = "K-01"
-    blame = Blame.PERSON
-    hint = "Check the names, the dates and the folder."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +120,15 @@ def self_signed(folder: Path, name: str, names: Names, validity: Validity) -> Id
 
 def make_request(folder: Path, name: str, names: Names) -> tuple[Path, Path]:
     """Make a key and a certificate signing request; returns (request, key). The key never leaves the box."""
+    request, key = request_and_key(names)
+    paths = folder / (name + REQUEST_SUFFIX), folder / (name + KEY_SUFFIX)
+    write_private(paths[1], key)
+    write_private(paths[0], request)
+    return paths
+
+
+def request_and_key(names: Names) -> tuple[bytes, bytes]:
+    """Return a certificate signing request (PKCS #10) and its new key, both PEM; raises `CertificateError`."""
     key = ec.generate_private_key(ec.SECP256R1())
     request = (
         x509.CertificateSigningRequestBuilder()
@@ -133,10 +136,19 @@ def make_request(folder: Path, name: str, names: Names) -> tuple[Path, Path]:
         .add_extension(_alternative_names(names), critical=False)
         .sign(key, hashes.SHA256())
     )
-    paths = folder / (name + REQUEST_SUFFIX), folder / (name + KEY_SUFFIX)
-    write_private(paths[1], _key_pem(key))
-    write_private(paths[0], request.public_bytes(serialization.Encoding.PEM))
-    return paths
+    return request.public_bytes(serialization.Encoding.PEM), _key_pem(key)
+
+
+def assert_pair(certificate: bytes, key: bytes) -> None:
+    """Raise `CertificateError` unless the first certificate (PEM) was made for this key."""
+    try:
+        shown = x509.load_pem_x509_certificate(certificate).public_key()
+        own = serialization.load_pem_private_key(key, password=None).public_key()
+    except (ValueError, TypeError) as e:
+        raise CertificateError("This is not a certificate in PEM form.") from e
+    kind, form = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    if shown.public_bytes(kind, form) != own.public_bytes(kind, form):
+        raise CertificateError("This certificate was not made for the request of this box.")
 
 
 def _builder(

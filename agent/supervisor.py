@@ -21,8 +21,9 @@ from agent.audit import keep_anchor, stand
 from agent.audit_anchor import Anchor
 from agent.config.load import load
 from agent.config.schema import Configuration
-from agent.errors import AgentError, AnotherWriter, DatabaseDamaged, DiskFull, StorageError
-from agent.host import SystemClock, boot_id, chacha_configuration, kill_steps, own_key
+from agent.config_change import ConfigChange
+from agent.errors import AgentError, AnotherWriter, ConfigurationError, DatabaseDamaged, DiskFull, StorageError
+from agent.host import SystemClock, boot_id, chacha_configuration, kill_steps, no_core_dumps, own_key
 from agent.launcher import ExecLauncher
 from agent.ops import journal, manager
 from agent.ops.progress import Progress
@@ -39,14 +40,15 @@ _MIGRATE_TIMEOUT_S = 120.0
 _STOP_TIMEOUT_S = 4.0
 _WATCH_S = 2.0
 _FULL_S = 2.0
-EXIT_OK, EXIT_BROKEN, EXIT_ANOTHER = 0, 70, 75
+EXIT_OK, EXIT_AGAIN, EXIT_BROKEN, EXIT_ANOTHER = 0, 10, 70, 75
+"""`EXIT_AGAIN`: the configuration changed; whoever watches this process starts it again, as after any end."""
 
 
 class Supervisor:
     """One run of the box."""
 
-    def __init__(self, configuration: Configuration) -> None:
-        self._configuration = configuration
+    def __init__(self, configuration: Configuration, change: ConfigChange) -> None:
+        self._configuration, self._change = configuration, change
         self._root = Path(configuration.box.data_dir)
         self._run_id = uuid.uuid4().hex
         self._clock = SystemClock(configuration.box.timezone, host_is_trusted=configuration.box.clock == "host")
@@ -129,6 +131,8 @@ class Supervisor:
             vouch=self._clock.vouch,
             key=self._key,
             anchor=self._anchor,
+            config_change=self._change,
+            restart=self._restart,
         )
         if store.dates.clock_confirmed(boot_id()):
             self._clock.vouch()
@@ -196,6 +200,11 @@ class Supervisor:
         self._status = EXIT_BROKEN
         self._stop.set()
 
+    def _restart(self) -> None:
+        journal.say(logging.INFO, "the configuration changed; restarting")
+        self._status = EXIT_AGAIN
+        self._stop.set()
+
     def _watch(self, service: Service, progress: Progress) -> None:
         interval = manager.watchdog_interval_s()
         while not self._stop.wait(min(_WATCH_S, interval or _WATCH_S)):
@@ -213,7 +222,7 @@ class Supervisor:
 
     def _end_run(self, store: Store) -> None:
         try:
-            if self._status == EXIT_OK:
+            if self._status in (EXIT_OK, EXIT_AGAIN):
                 store.records.end_run(self.stamp())
                 keep_anchor(store, self._anchor)
         finally:
@@ -245,13 +254,26 @@ def _where(error: BaseException) -> str:
     return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
 
 
+def _configured(path: Path) -> tuple[Configuration, ConfigChange]:
+    """Return the configuration, after a change that did not come up was given back."""
+    change = ConfigChange(path, kill_steps())
+    change.begin()
+    try:
+        return load(path), change
+    except ConfigurationError:
+        if not change.refused():
+            raise
+    return load(path), change
+
+
 def run(config_path: Path, stop: threading.Event | None = None) -> int:
     """Run the box with the configuration at `config_path` until SIGTERM or SIGINT; return the exit status.
 
     Raises `ConfigurationError`, `AnotherWriter`, `SchemaTooNew` or `StorageError` before anything started.
     """
+    no_core_dumps()
     journal.start()
-    supervisor = Supervisor(load(config_path))
+    supervisor = Supervisor(*_configured(config_path.absolute()))
     stop = stop or threading.Event()
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGTERM, signal.SIGINT):

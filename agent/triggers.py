@@ -14,6 +14,7 @@ from agent.child import SOURCE, Child
 from agent.clips import Clips
 from agent.errors import AgentError
 from agent.exam import Examinations, Press
+from agent.input_test import InputTests
 from agent.launcher import Launcher
 from agent.ops import journal
 from agent.scans import Scans
@@ -46,11 +47,14 @@ class Triggers:
         scans: Scans,
         *,
         turned: Callable[[], None],
+        tests: InputTests,
     ) -> None:
+        self.tests = tests
         self._setups, self._launcher, self._turned = setups, launcher, turned
         self._exams, self._clips, self._scans = exams, clips, scans
         self._presses: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._children: dict[str, Child] = {}
+        self._opened: set[str] = set()
 
     def run(self, stop: threading.Event) -> None:
         """Watch the triggers until `stop`; the thread's main loop."""
@@ -75,24 +79,36 @@ class Triggers:
             return
         if child is not None:
             child.stop()
+        self._opened.discard(setup.name)
         try:
-            child = Child(SOURCE, self._launcher, self._receiver(setup.source))
+            child = Child(SOURCE, self._launcher, self._receiver(setup.name, setup.source))
             self._children[setup.name] = child
             child.wait_ready()
             child.request("open", {"driver": setup.driver, "options": setup.options}, deadline_s=30.0)
+            self._opened.add(setup.name)
         except AgentError as e:
             journal.say(logging.WARNING, "a trigger does not work", trigger=setup.name, code=e.code)
 
-    def _receiver(self, source: str) -> Callable[[dict[str, Any], list[int]], None]:
+    @property
+    def setups(self) -> Sequence[TriggerSetup]:
+        return self._setups
+
+    def works(self, name: str) -> bool:
+        """Return whether the trigger's child lives and was opened."""
+        child = self._children.get(name)
+        return child is not None and child.death is None and name in self._opened
+
+    def _receiver(self, name: str, source: str) -> Callable[[dict[str, Any], list[int]], None]:
         def receive(message: dict[str, Any], fds: list[int]) -> None:
             for fd in fds:
                 os.close(fd)
+            action, text = str(message.get("action", "capture")), str(message.get("text", ""))
+            if message.get("event") == "press" and self.tests.took(name, source, action, text):
+                return
             if message.get("event") == "press" and message.get("action") == "scan":
-                text = str(message.get("text", ""))
                 self._presses.put(lambda: self._scans.seen(source, text))
             elif message.get("event") == "press":
                 press = Press(trigger_id=str(message["press_id"]), pressed_ns=int(message["pressed_ns"]))
-                action = str(message.get("action", "capture"))
                 self._presses.put(lambda: self._act(action, source, press))
 
         return receive

@@ -83,15 +83,21 @@ class Worklist:
 
         Raises `WorklistUnreachable` or `WorklistRefused` with the failing phase in words.
         """
-        today = self._clock.now().date()
-        query = self._query(
-            date_from=f"{today - timedelta(days=self._rules.days_before):%Y%m%d}",
-            date_to=f"{today + timedelta(days=self._rules.days_after):%Y%m%d}",
-        )
-        answer = self._ask(query)
+        answer = self._ask(self._window())
         self._store.worklists.replace(answer, self._stamp())
         self._notice("worklist", "")
         return answer
+
+    def try_out(self) -> WorklistAnswer:
+        """Ask for the box's window as `refresh` does, and keep nothing of the answer (a test by an engineer)."""
+        return self._call(self._window(), None)
+
+    def _window(self) -> WorklistQuery:
+        today = self._clock.now().date()
+        return self._query(
+            date_from=f"{today - timedelta(days=self._rules.days_before):%Y%m%d}",
+            date_to=f"{today + timedelta(days=self._rules.days_after):%Y%m%d}",
+        )
 
     def echo(self) -> Outcome:
         """Ask the worklist server with C-ECHO and return what came of it (PS3.4 Annex A)."""

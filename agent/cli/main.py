@@ -15,6 +15,7 @@ import click
 from agent import __version__
 from agent.cli import show
 from agent.cli.client import Client
+from agent.cli.describe import openapi
 from agent.errors import AgentError, AnotherWriter, BadRequest, ConfigurationError, NotFound
 
 DEFAULT_CONFIG = "/etc/modality-agent/config.toml"
@@ -28,6 +29,9 @@ EXIT_REFUSED, EXIT_ANOTHER = 1, 75
 def cli(context: click.Context, config: Path) -> None:
     """Capture from devices that speak no DICOM, and deliver to the PACS."""
     context.obj = config
+
+
+cli.add_command(openapi)
 
 
 def main() -> None:

@@ -48,7 +48,10 @@ def _strange_sources(raw: Mapping[str, Any]) -> Iterator[Complaint]:
 def _strange_standbys(raw: Mapping[str, Any]) -> Iterator[Complaint]:
     rows = _rows(raw, "destination")
     first = [r.get("name") for _, r in rows if not r.get("standby_of")]
+    tests = [r.get("name") for _, r in rows if r.get("test") is True]
     for number, row in rows:
+        if row.get("standby_of") and (row.get("test") is True or row["standby_of"] in tests):
+            yield ("destination", number, "standby_of"), "a destination for tests stands in for none and has none"
         if row.get("standby_of") and row["standby_of"] not in first:
             yield ("destination", number, "standby_of"), "must be the name of a destination that stands in for none"
         if row.get("name") in RESERVED:

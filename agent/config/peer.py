@@ -139,6 +139,9 @@ class DestinationConfig(PeerConfig):
         le=1000,
     )
     required: bool = setting(True, "Whether an exam counts as delivered only after this destination has everything.")
+    test: bool = setting(
+        False, "Whether it is for test pictures alone: no patient's picture goes there, and test pictures nowhere else."
+    )
     standby_of: NameOrEmpty = setting(
         "",
         "Name of the destination that this one stands in for, study by study, while it does not answer; empty: none.",

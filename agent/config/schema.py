@@ -229,13 +229,21 @@ class Configuration(Section):
         return tuple(
             Route(d.name, d.required, d.commitment, standby.get(d.name), transfer_syntaxes.BY_NAME.get(d.prefer, ""))
             for d in self.destination
-            if not d.standby_of
+            if not d.standby_of and not d.test
+        )
+
+    def test_routes(self) -> tuple[Route, ...]:
+        """Return where the pictures of a test exam are queued for: nothing of a patient goes there (B6.9)."""
+        return tuple(
+            Route(d.name, commits=d.commitment, prefers=transfer_syntaxes.BY_NAME.get(d.prefer, ""), test=True)
+            for d in self.destination
+            if d.test
         )
 
     def route(self, name: str) -> Route | None:
         """Return one destination as a place to redirect to; None: there is none of that name."""
         found = [d for d in self.destination if d.name == name]
-        return Route(name, found[0].required, found[0].commitment) if found else None
+        return Route(name, found[0].required, found[0].commitment, test=found[0].test) if found else None
 
     def confirmation(self, source: str) -> str:
         """Return what confirms a patient at a source: as configured, else by whether it has a barcode reader."""

@@ -12,6 +12,8 @@ Requests, all with descriptors that the core opened:
     thumbnail    {"max_width", "number"}; frame file (read), a clip's own file; or {"record"} and a bare payload
                  -> {"size"} and a sealed memfd with a JPEG
     certificate  PEM or DER file (read), or {"path"} -> subject, issuer, not_before, not_after, sha256
+    request certificate  {"common_name", "dns", "ip"}; empty request file, empty key file -> both written
+    pair         certificate file, key file (both read) -> as `certificate`, refused when they are no pair
 """
 
 from __future__ import annotations
@@ -131,6 +133,36 @@ def certificate(request: dict[str, Any], fds: list[int], _reply: Reply) -> Answe
     return describe_certificate(content), []
 
 
+def request_certificate(request: dict[str, Any], fds: list[int], _reply: Reply) -> Answer:
+    """Make a key and its signing request for {"common_name", "dns", "ip"} and write both synced."""
+    from agent import pki
+
+    request_fd, key_fd = _take(fds, 2)
+    names = pki.Names(
+        common_name=str(request.get("common_name", "")),
+        dns=[str(name) for name in request.get("dns", ())],
+        ip=[str(address) for address in request.get("ip", ())],
+    )
+    for fd, content in zip((request_fd, key_fd), pki.request_and_key(names), strict=True):
+        try:
+            os.write(fd, content)
+            os.fsync(fd)
+        except OSError as e:
+            raise StorageError(errno=e.errno) from None
+    return {}, []
+
+
+def pair(_request: dict[str, Any], fds: list[int], _reply: Reply) -> Answer:
+    """Say what a certificate file holds, if it was made for the key in the second file."""
+    from agent import pki
+    from agent.objects.certificate import describe_certificate
+
+    certificate_fd, key_fd = _take(fds, 2)
+    content, key = (os.pread(fd, LONGEST_CERTIFICATE, 0) for fd in (certificate_fd, key_fd))
+    pki.assert_pair(content, key)
+    return describe_certificate(content), []
+
+
 VERBS: dict[str, Verb] = {
     "build": build,
     "encode": encode,
@@ -139,6 +171,8 @@ VERBS: dict[str, Verb] = {
     "transcode": transcode,
     "thumbnail": thumbnail,
     "certificate": certificate,
+    "request certificate": request_certificate,
+    "pair": pair,
 }
 
 

@@ -10,7 +10,10 @@ import logging
 import os
 import sys
 
+from agent.ops.ring import Ring
+
 LOG = logging.getLogger("modality-agent")
+RING = Ring()
 _PRIORITY = {"CRITICAL": 2, "ERROR": 3, "WARNING": 4, "INFO": 6, "DEBUG": 7}
 
 
@@ -18,6 +21,11 @@ class _ForJournald(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         fields = " ".join(f"{k}={v}" for k, v in getattr(record, "fields", {}).items())
         return f"<{_PRIORITY.get(record.levelname, 6)}>{record.getMessage()} {fields}".rstrip()
+
+
+class _ForPeople(_ForJournald):
+    def format(self, record: logging.LogRecord) -> str:
+        return f"{self.formatTime(record)} {super().format(record)}"
 
 
 def _native() -> logging.Handler | None:
@@ -37,7 +45,8 @@ def start() -> None:
     if handler is None:
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(_ForJournald())
-    LOG.handlers[:] = [handler]
+    RING.setFormatter(_ForPeople("%(asctime)s %(levelname)s"))
+    LOG.handlers[:] = [handler, RING]
     LOG.setLevel(logging.INFO)
     LOG.propagate = False
 

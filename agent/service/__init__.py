@@ -14,6 +14,7 @@ from typing import Any
 from agent.changes import Changes
 from agent.exam import Examinations
 from agent.service.accounts import Accounts, NewScreen
+from agent.service.administration import Administration
 from agent.service.audit import Audit
 from agent.service.captures import Captures
 from agent.service.connections import Connections
@@ -70,5 +71,6 @@ class Service:
     connections: Connections
     accounts: Accounts
     audit: Audit
+    administration: Administration
     repeats: Repeats
     changes: Changes

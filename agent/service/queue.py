@@ -7,9 +7,9 @@ from collections.abc import Callable
 from agent.building import Building
 from agent.clock import Clock
 from agent.delivery import Destination
-from agent.errors import BadRequest, NotFound
+from agent.errors import BadRequest, NotFound, WrongState
 from agent.exam import Examinations
-from agent.model import Route
+from agent.model import ExamKind, Route
 from agent.store import Exam, Store
 from agent.view import FrameView, JobView
 from agent.viewing import frame_view, job_view
@@ -68,6 +68,9 @@ class Queue:
         target = self._routes(destination)
         if target is None:
             raise NotFound("There is no destination of that name.")
+        exam = self._store.exams.get(self._store.jobs.get(job_id).exam_id)
+        if target.test is not (exam.kind is ExamKind.TEST):
+            raise WrongState("Test pictures go to destinations for tests alone, and no patient's picture goes there.")
         self._store.desk.redirect(job_id, target, self._exams.stamp(who), reason=reason)
         return self._changed_job(job_id)
 

@@ -87,6 +87,30 @@ class Records:
             )
         )
 
+    def note(self, machine: str, subject: str, event: str, before: str, new: str, stamp: Stamp) -> None:
+        """Write into the history what changed outside the database (the configuration, a certificate)."""
+        self._database.write(lambda c: note(c, machine, subject, event, before, new, stamp))
+
+    def newest(self, limit: int) -> list[dict[str, str]]:
+        """Return the newest changes of everything, oldest first."""
+        query = "SELECT * FROM event ORDER BY event_id DESC LIMIT ?"
+        with self._database.read() as connection:
+            rows = connection.execute(query, (limit,)).fetchall()
+            return [{key: str(row[key]) for key in row.keys()} for row in reversed(rows)]  # noqa: SIM118
+
+    def tries(self, limit: int) -> list[dict[str, str]]:
+        """Return the newest tries at peers, oldest first, without what a peer wrote as a comment."""
+        query = """SELECT at, destination, kind, phase, action, attempt.code, attempt.words, blame FROM attempt
+            JOIN job USING (job_id) ORDER BY attempt_id DESC LIMIT ?"""
+        with self._database.read() as connection:
+            rows = connection.execute(query, (limit,)).fetchall()
+            return [{key: str(row[key]) for key in row.keys()} for row in reversed(rows)]  # noqa: SIM118
+
+    def library(self) -> str:
+        """Return the version of SQLite."""
+        with self._database.read() as connection:
+            return str(connection.execute("SELECT sqlite_version()").fetchone()[0])
+
     def alarms(self) -> list[dict[str, str]]:
         """Return the open alarms, oldest first."""
         with self._database.read() as connection:

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from agent.accounts.credentials import Issued
 from agent.actor import NOBODY, Act, Actor, Role, may
@@ -21,6 +21,7 @@ from agent.errors import AgentError
 from agent.service import NewScreen, Service
 from agent.view import ExamView
 from agent.web.api import Identify, status_of, waiting
+from agent.web.route import ActRoute
 from agent.web.session import credentials, keep
 from agent.web.words import LANGUAGES
 
@@ -49,8 +50,8 @@ class AccountPages:
     def routes(self) -> list[BaseRoute]:
         """Return the routes; every form answers with a redirection (POST, redirect, GET)."""
         return [
-            *(Route(path, self._show(name), methods=["GET"]) for path, name in _PAGES.items()),
-            *(Route(path, self._do(path, act), methods=["POST"]) for path, act in self._acts().items()),
+            *(ActRoute(path, self._show(name), act=None, methods=["GET"]) for path, name in _PAGES.items()),
+            *(ActRoute(path, self._do(path, act), act=None, methods=["POST"]) for path, act in self._acts().items()),
         ]
 
     def _acts(self) -> dict[str, Callable[[Request, Form], Issued]]:

@@ -6,10 +6,11 @@ from functools import partial
 from pathlib import Path
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
-from starlette.routing import Mount, Route
+from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from agent.actor import BOX, Act, Actor, assert_may
@@ -17,25 +18,26 @@ from agent.errors import AgentError
 from agent.service import Service
 from agent.web import account_pages, api, pages
 from agent.web.guard import Door, Guard
+from agent.web.route import ActRoute
 from agent.web.session import credentials
 
 METRICS = "text/plain; version=0.0.4"
 STATIC = Path(__file__).parent / "static"
 
 
-def application(service: Service, door: Door) -> Starlette:
+def application(service: Service, door: Door, identify: api.Identify | None = None) -> Starlette:
     """Return the application for one door; a trusted one is the unix socket that only the box's own user opens."""
-    identify = _box if door.trusted else partial(_asker, service)
+    identify = identify or (_box if door.trusted else partial(_asker, service))
     return Starlette(
         routes=[
             Mount("/api", routes=api.routes(service, identify)),
-            Route("/metrics", partial(_metrics, service, identify)),
+            ActRoute("/metrics", partial(_metrics, service, identify), act=Act.SEE_BOX, methods=["GET"]),
             Mount("/static", StaticFiles(directory=STATIC)),
             *account_pages.routes(service, identify, partial(pages.render, service)),
             *pages.routes(service, identify),
         ],
         middleware=[Middleware(Guard, door=door)],
-        exception_handlers={AgentError: api.on_error},
+        exception_handlers={AgentError: api.on_error, HTTPException: api.on_no_route, Exception: api.on_crash},
     )
 
 

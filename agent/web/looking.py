@@ -13,13 +13,16 @@ from contextlib import suppress
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import BaseRoute, Route
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import BaseRoute
 
 from agent.actor import Act, Actor, assert_may
 from agent.errors import BadRequest
 from agent.pictures import Clip
+from agent.review_errors import PicturesBusy
 from agent.service import Service
+from agent.web.route import ActRoute
+from agent.web.streams import Stream
 
 JPEG = "image/jpeg"
 _HEAD = b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n"
@@ -28,8 +31,14 @@ LEAST_MS = 33.0
 """No more than thirty frames a second are sent; of a faster clip every second, third … one."""
 _DEFAULT_WIDTH, _WIDEST = 320, 4096
 _MOST_FRAMES = 1_000_000
-_BUSY = {"code": "R-05", "message": "Too many clips are being played."}
 _Identify = Callable[[Request], Actor]
+LOOKS = (
+    Stream(path="/frames/{frame_id}/picture", act=Act.SEE_OPEN_EXAM, media=JPEG, query=("width", "frame")),
+    Stream(path="/frames/{frame_id}/play", act=Act.SEE_OPEN_EXAM, media="multipart/x-mixed-replace"),
+    Stream(path="/tray/{item_id}/picture", act=Act.SEE_PATIENTS, media=JPEG, query=("width",)),
+)
+"""What somebody needs at least; pictures of an exam that is no longer open ask for more: `Review.act_to_see`."""
+ACTS = {look.path: look.act for look in LOOKS}
 
 
 class Looking:
@@ -41,11 +50,8 @@ class Looking:
 
     def routes(self) -> list[BaseRoute]:
         """Return the three routes, to be mounted at `/api`."""
-        return [
-            Route("/frames/{frame_id}/picture", self._picture),
-            Route("/frames/{frame_id}/play", self._play),
-            Route("/tray/{item_id}/picture", self._item),
-        ]
+        served = dict(zip(ACTS, (self._picture, self._play, self._item), strict=True))
+        return [ActRoute(look.path, served[look.path], act=look.act, methods=["GET"]) for look in LOOKS]
 
     async def _picture(self, request: Request) -> Response:
         return Response(await run_in_threadpool(self._made, request), media_type=JPEG)
@@ -74,7 +80,7 @@ class Looking:
         frame_id = await run_in_threadpool(self._allowed, request)
         opened = self._service.review.clip_frames(frame_id)
         if self._playing.locked():
-            return JSONResponse(_BUSY, 429)
+            raise PicturesBusy
         clip = await run_in_threadpool(opened.__enter__)
         media = "multipart/x-mixed-replace; boundary=frame"
         return StreamingResponse(self._frames(clip, opened.__exit__), media_type=media)
@@ -104,11 +110,3 @@ def _number(request: Request, name: str, default: int, most: int) -> int:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= most:
         raise BadRequest(f"Not understood: {name}.")
     return int(text[:9])
-
-
-ACTS = {
-    "/frames/{frame_id}/picture": Act.SEE_OPEN_EXAM,
-    "/frames/{frame_id}/play": Act.SEE_OPEN_EXAM,
-    "/tray/{item_id}/picture": Act.SEE_PATIENTS,
-}
-"""Pictures of an exam that is no longer open ask for more: `Review.act_to_see`."""

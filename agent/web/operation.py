@@ -17,7 +17,7 @@ from agent.actor import Act, Actor
 from agent.errors import BadRequest
 from agent.service import Service
 
-_STRICT = ConfigDict(extra="forbid", strict=True)
+_STRICT = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
 
 
 @with_config(_STRICT)
@@ -65,11 +65,20 @@ class Operation:
     """Names of the query parameters that it takes; all are text and optional."""
     secret: bool = False
     """True: the answer has a token or a code in it, so it is never kept for a repetition of the request."""
+    media: str = "application/json"
+    """Of the answer; anything but JSON: `does` returns the bytes themselves."""
+    says: str = ""
+    """One sentence for the description of the interface."""
 
     @property
     def changes(self) -> bool:
         """Whether it may change something: everything but a GET does."""
         return self.method != "GET"
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the answer is a view; else it is bytes, which are never kept for a repetition."""
+        return self.media == "application/json"
 
 
 def body_type(cls: type[Any]) -> type[Any]:

@@ -12,18 +12,26 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from agent.actor import NOBODY, Act, Actor, assert_may
 from agent.errors import AgentError, NotLoggedIn
 from agent.service import Service
 from agent.web.account_pages import Form, form_of, seen_by
 from agent.web.api import Identify, status_of
+from agent.web.route import ActRoute
 from agent.web.words import words
 
 _TEMPLATES = FileSystemLoader(Path(__file__).parent / "templates")
-_EVENTS = {"finish": Act.FINISH_EXAM, "undo": Act.FINISH_EXAM, "resume": Act.CAPTURE}
-"""Acts on an exam; every other one corrects an identity."""
+_EVENTS = {
+    "finish": Act.FINISH_EXAM,
+    "undo": Act.FINISH_EXAM,
+    "resume": Act.CAPTURE,
+    "hold": Act.CORRECT,
+    "release": Act.CORRECT,
+    "discard": Act.CORRECT,
+}
+"""What each event of an exam is."""
 
 
 @cache
@@ -54,24 +62,23 @@ class Pages:
             self._act("/start/{key}", Act.START_EXAM, self._start),
             self._act("/emergency", Act.START_EMERGENCY, self._emergency),
             self._act("/exam/{exam_id}/capture", Act.CAPTURE, self._capture),
-            self._act("/exam/{exam_id}/{event}", None, self._event),
+            *(self._act(f"/exam/{{exam_id}}/{event}", act, self._event(event)) for event, act in _EVENTS.items()),
         ]
 
-    def _page(self, path: str, act: Act, make: Callable[[Request, Actor], str]) -> Route:
+    def _page(self, path: str, act: Act, make: Callable[[Request, Actor], str]) -> ActRoute:
         async def endpoint(request: Request) -> Response:
             return await run_in_threadpool(self._answer, request, act, lambda a: HTMLResponse(make(request, a)))
 
-        return Route(path, endpoint, methods=["GET"])
+        return ActRoute(path, endpoint, act=act, methods=["GET"])
 
-    def _act(self, path: str, act: Act | None, does: Callable[[Request, Form, Actor], str]) -> Route:
+    def _act(self, path: str, act: Act, does: Callable[[Request, Form, Actor], str]) -> ActRoute:
         async def endpoint(request: Request) -> Response:
             form = form_of(await request.body())
-            asked = act or _EVENTS.get(request.path_params["event"], Act.CORRECT)
             return await run_in_threadpool(
-                self._answer, request, asked, lambda a: RedirectResponse(does(request, form, a), 303)
+                self._answer, request, act, lambda a: RedirectResponse(does(request, form, a), 303)
             )
 
-        return Route(path, endpoint, methods=["POST"])
+        return ActRoute(path, endpoint, act=act, methods=["POST"])
 
     def _answer(self, request: Request, act: Act, make: Callable[[Actor], Response]) -> Response:
         actor = NOBODY
@@ -122,10 +129,13 @@ class Pages:
         self._service.captures.still(source, form.get("trigger_id", ""), None, exam_id, actor=actor)
         return f"/exam/{exam_id}"
 
-    def _event(self, request: Request, form: Form, actor: Actor) -> str:
-        exam_id = request.path_params["exam_id"]
-        self._service.exams.apply(exam_id, request.path_params["event"], actor, form.get("reason", ""))
-        return f"/exam/{exam_id}"
+    def _event(self, event: str) -> Callable[[Request, Form, Actor], str]:
+        def does(request: Request, form: Form, actor: Actor) -> str:
+            exam_id = request.path_params["exam_id"]
+            self._service.exams.apply(exam_id, event, actor, form.get("reason", ""))
+            return f"/exam/{exam_id}"
+
+        return does
 
 
 def routes(service: Service, identify: Identify) -> list[BaseRoute]:

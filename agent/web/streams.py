@@ -5,22 +5,48 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from time import monotonic
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import BaseRoute, Route
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import BaseRoute
 
 from agent.actor import Act, Actor, assert_may, may
-from agent.errors import AgentError
+from agent.errors import AgentError, TooManyScreens
 from agent.service import Service
+from agent.web.route import ActRoute
 
 MAX_STREAMS, MAX_PREVIEWS = 8, 4
 HEARTBEAT_S = 5.0
 LOOK_S = 0.8
 """So often is looked whether who looks still may: a revoked session sees nothing a second later."""
-_TOO_MANY = {"code": "S-09", "message": "Too many screens are open."}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """One endless answer, for the description of the interface."""
+
+    path: str
+    act: Act
+    media: str
+    query: tuple[str, ...] = ()
+
+
+STREAMS = (
+    Stream(
+        path="/events",
+        act=Act.SEE_BOX,
+        media="text/event-stream",
+    ),
+    Stream(
+        path="/sources/{name}/preview",
+        act=Act.SEE_OPEN_EXAM,
+        media="multipart/x-mixed-replace",
+    ),
+)
+ACTS = {stream.path: stream.act for stream in STREAMS}
 
 
 class Streams:
@@ -32,8 +58,9 @@ class Streams:
         self._previews = asyncio.Semaphore(MAX_PREVIEWS)
 
     def routes(self) -> list[BaseRoute]:
-        """Return both routes; `ACTS` says who may look at what."""
-        return [Route("/events", self._events), Route("/sources/{name}/preview", self._preview)]
+        """Return a route for each of `STREAMS`."""
+        served = {"/events": self._events, "/sources/{name}/preview": self._preview}
+        return [ActRoute(s.path, served[s.path], act=s.act, methods=["GET"]) for s in STREAMS]
 
     async def _still_may(self, request: Request, path: str) -> bool:
         try:
@@ -44,7 +71,7 @@ class Streams:
     async def _events(self, request: Request) -> Response:
         assert_may(await run_in_threadpool(self._identify, request), ACTS["/events"])
         if self._streams.locked():
-            return JSONResponse(_TOO_MANY, 429)
+            raise TooManyScreens
         return StreamingResponse(self._stream(request), media_type="text/event-stream")
 
     async def _stream(self, request: Request) -> AsyncIterator[bytes]:
@@ -63,7 +90,7 @@ class Streams:
     async def _preview(self, request: Request) -> Response:
         assert_may(await run_in_threadpool(self._identify, request), ACTS["/sources/{name}/preview"])
         if self._previews.locked():
-            return JSONResponse(_TOO_MANY, 429)
+            raise TooManyScreens
         name = request.path_params["name"]
         watching = self._service.captures.watched(name)
         media = "multipart/x-mixed-replace; boundary=frame"
@@ -88,6 +115,3 @@ class Streams:
                     seen = number
             finally:
                 watching.__exit__(None, None, None)
-
-
-ACTS = {"/events": Act.SEE_BOX, "/sources/{name}/preview": Act.SEE_OPEN_EXAM}

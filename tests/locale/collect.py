@@ -38,6 +38,9 @@ NOT_FOR_PEOPLE = (
     "agent/sandbox_command.py",
     "agent/supervisor.py",  # before there is a page
     "agent/host.py",
+    "agent/web/openapi.py",  # programmers read English
+    "agent/web/operations/",
+    "agent/web/says.py",
     "agent/web/states.py",  # collected with their contexts
     "agent/web/sentences.py",
     "agent/web/phrases.py",

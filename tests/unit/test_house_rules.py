@@ -39,7 +39,7 @@ FLOORS = (
      "agent/accounts/", "agent/audit.py", "agent/audit_anchor.py"),
     ("agent/service/",),
     ("agent/web/",),
-    ("agent/assembly.py", "agent/supervisor.py"),
+    ("agent/assembly.py", "agent/assembly_administration.py", "agent/assembly_delivery.py", "agent/supervisor.py"),
 )
 CLOCKS = (
     "agent/host.py",

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from agent.web.operation import Operation
-from agent.web.operations import accounts, audit, captures, exams, overview, patients, queue, review, tray
+from agent.web.operations import (
+    accounts,
+    administration,
+    audit,
+    captures,
+    exams,
+    overview,
+    patients,
+    queue,
+    review,
+    tray,
+)
 
 OPERATIONS: tuple[Operation, ...] = (
     *overview.OPERATIONS,
@@ -15,4 +26,5 @@ OPERATIONS: tuple[Operation, ...] = (
     *queue.OPERATIONS,
     *accounts.OPERATIONS,
     *audit.OPERATIONS,
+    *administration.OPERATIONS,
 )

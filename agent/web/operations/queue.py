@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import Field
 
-from agent.actor import Act
+from agent.actor import Act, Actor, may
 from agent.service import Service
-from agent.view import FrameView, JobView
+from agent.view import FrameView, JobView, PatientView
 from agent.web.operation import Call, Operation, body_type
 
 Text = Annotated[str, Field(max_length=1024)]
@@ -31,7 +32,14 @@ class Elsewhere:
 
 
 def _apply(event: str) -> Callable[[Service, Call], Any]:
-    return lambda s, c: s.queue.apply(c.path["job_id"], event, c.who, c.body.reason)
+    return lambda s, c: _seen_by(c.actor, s.queue.apply(c.path["job_id"], event, c.who, c.body.reason))
+
+
+def _seen_by(actor: Actor, job: JobView) -> JobView:
+    """Return the job without its patient to who may run the queue and not see patients."""
+    if may(actor, Act.SEE_PATIENTS):
+        return job
+    return replace(job, patient=PatientView(name="", patient_id="", birth_date="", sex=""))
 
 
 _EVENTS = {

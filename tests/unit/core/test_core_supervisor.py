@@ -7,13 +7,14 @@ from pathlib import Path
 
 from agent import errors
 from agent.config.load import load
+from agent.config_change import ConfigChange
 from agent.supervisor import EXIT_BROKEN, EXIT_OK, Supervisor
 from tests.system.world import toml_for_peer
 
 
 def supervisor(folder: Path) -> Supervisor:
     (folder / "box.toml").write_text(toml_for_peer(9))
-    return Supervisor(load(folder / "box.toml"))
+    return Supervisor(load(folder / "box.toml"), ConfigChange(folder / "box.toml"))
 
 
 def test_a_full_disk_ends_no_worker(tmp_path: Path) -> None:

@@ -1,0 +1,69 @@
+"""The versions of the configuration file: one name for each, all in one folder, so that a rename swaps them.
+
+| file | what |
+|---|---|
+| `config.toml` | what the next start reads |
+| `config.toml.proposed` | a reviewed change before it is confirmed |
+| `config.toml.previous` | what was there before the last change; a roll-back puts it back |
+| `config.toml.last-good` | what the service last came up with and stayed up |
+| `config.toml.change` | the state of the change (`agent.config_change`), JSON |
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from agent.errors import ConfigurationReadOnly
+
+
+def proposed(config: Path) -> Path:
+    return config.with_name(config.name + ".proposed")
+
+
+def previous(config: Path) -> Path:
+    return config.with_name(config.name + ".previous")
+
+
+def last_good(config: Path) -> Path:
+    return config.with_name(config.name + ".last-good")
+
+
+def change(config: Path) -> Path:
+    return config.with_name(config.name + ".change")
+
+
+def digest(content: bytes) -> str:
+    """Return what names one version: SHA-256, hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def write(path: Path, content: bytes, mode: int = 0o640) -> None:
+    """Write a version whole or not at all; durable on return. Raises `ConfigurationReadOnly`."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+        with os.fdopen(fd, "wb") as f:
+            os.fchmod(f.fileno(), mode)
+            f.write(content)
+            f.flush()
+            os.fsync(f.fileno())
+        part.replace(path)
+        sync_folder(path.parent)
+    except OSError as e:
+        raise ConfigurationReadOnly(errno=e.errno) from e
+
+
+def put(source: Path, target: Path) -> None:
+    """Put the content of one version in the place of another, in one rename; durable on return."""
+    write(target, source.read_bytes(), target.stat().st_mode & 0o777 if target.exists() else 0o640)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in `folder` durable."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
