@@ -49,6 +49,7 @@ from agent.store.transition import Stamp
 from agent.storing import Storing
 from agent.tray import Tray
 from agent.triggers import Triggers
+from agent.web.look import Look
 from agent.web.server import Server
 from agent.window import Window
 from agent.worklist import Worklist, WorklistRules
@@ -122,8 +123,12 @@ class House:
         self.server = self._server()
         self.changes.listen(self._changed)
 
-    def _changed(self, what: str, _name: str) -> None:
-        """An exam that changed may have something to build, or a procedure step to tell."""
+    def _changed(self, what: str, name: str) -> None:
+        """An exam that changed may have something to build, or a procedure step to tell; screens tell the rest."""
+        if what == "source":
+            self.service.box.noticed(self.devices.get(name).view)
+        if what == "refused":
+            self.service.captures.note_refusal(name)
         if what == "exam":
             self.building.wake()
             if STEPS_QUEUE in self.destinations:
@@ -147,12 +152,14 @@ class House:
             self.destinations,
             recording=lambda name: self.clips.recording(name) is not None,
         )
+        queue = Queue(g.store, g.clock, self.exams, self.building, self.destinations, routes=self._c.route)
         return Service(
             box=overview,
             patients=Patients(g.store, g.clock, self.worklist),
             exams=Exams(g.store, g.clock, self.devices, self.exams, self.building),
-            captures=Captures(self.devices, self.exams, self.clips, self.scans),
-            queue=Queue(g.store, g.clock, self.exams, self.building, self.destinations, routes=self._c.route),
+            captures=Captures(self.devices, self.exams, self.clips, self.scans, g.clock),
+            queue=queue,
+            groups=service.Groups(g.store, g.clock, queue),
             tray=service.Tray(g.store, self.tray),
             connections=Connections(self.destinations, self.worklist),
             repeats=Repeats(g.store, self.exams),
@@ -446,6 +453,7 @@ class House:
             certificate_file=certificate,
             key_file=key,
             socket_path=self._g.root / SOCKET,
+            look=Look(pixels_per_mm=self._c.ui.pixels_per_mm, sounds=self._c.ui.sounds),
         )
 
     def interrupt(self) -> None:

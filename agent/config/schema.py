@@ -21,6 +21,7 @@ from agent.config.peer import (
 )
 from agent.config.section import Complaint, Section
 from agent.config.source import CodeConfig, ObjectConfig, Picture, SourceConfig, TriggerConfig
+from agent.config.ui import Screens
 from agent.config.values import (
     AeTitle,
     AsTuple,
@@ -49,6 +50,7 @@ __all__ = [
     "Picture",
     "ProcedureStepConfig",
     "RetentionPolicy",
+    "Screens",
     "SourceConfig",
     "TlsDefaults",
     "TriggerConfig",
@@ -157,6 +159,7 @@ class Configuration(Section):
         example={"ca_file": "tls/ca.pem", "certificate_file": "tls/box.pem", "key_file": "tls/box.key"},
     )
     web: Web = setting(Web(), "Where the page of the box is served.", example={"port": 8443})
+    ui: Screens = setting(Screens(), "What the screens look and sound like.", example={"pixels_per_mm": 4.63})
     source: Annotated[tuple[SourceConfig, ...], AsTuple] = setting(
         ...,
         "The devices that make pictures, one `[[source]]` each; at least one.",

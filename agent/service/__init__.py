@@ -16,6 +16,7 @@ from agent.exam import Examinations
 from agent.service.captures import Captures
 from agent.service.connections import Connections
 from agent.service.exams import Exams
+from agent.service.groups import Groups
 from agent.service.overview import BoxFacts, Overview
 from agent.service.patients import Patients
 from agent.service.queue import Queue
@@ -23,7 +24,7 @@ from agent.service.tray import Tray
 from agent.store import Store
 
 __all__ = [
-    "BoxFacts", "Captures", "Connections", "Exams", "Overview", "Patients", "Queue", "Repeats", "Service", "Tray",
+    "BoxFacts", "Captures", "Connections", "Exams", "Groups", "Overview", "Patients", "Queue", "Repeats", "Service", "Tray",
 ]  # fmt: skip
 
 _LOCKS = 32
@@ -61,6 +62,7 @@ class Service:
     exams: Exams
     captures: Captures
     queue: Queue
+    groups: Groups
     tray: Tray
     connections: Connections
     repeats: Repeats

@@ -7,7 +7,7 @@ from agent.clock import Clock
 from agent.devices import Devices
 from agent.errors import BadRequest, NotFound
 from agent.exam import Examinations
-from agent.lifecycle import FrameState, JobState
+from agent.lifecycle import ExamState, FrameState, JobState
 from agent.model import Patient
 from agent.store import Exam, Store
 from agent.store.jobs import STORE
@@ -38,6 +38,11 @@ class Exams:
         self._devices.get(source)
         exam = self._store.exams.open_on(source)
         return self.view(exam, with_frames=True) if exam else None
+
+    def finishing(self) -> tuple[ExamView, ...]:
+        """Return the exams that can still be taken back, newest first, without their frames."""
+        found = self._store.exams.in_state(ExamState.FINISHING)
+        return tuple(self.view(exam, with_frames=False) for exam in reversed(found))
 
     def view(self, exam: Exam, *, with_frames: bool) -> ExamView:
         frames = self._store.frames.of_exam(exam.exam_id)

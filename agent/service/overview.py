@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from agent import __version__
 from agent.clock import Clock
 from agent.delivery import Destination
-from agent.devices import Devices
+from agent.devices import Devices, DeviceView
 from agent.lifecycle import DestinationState
 from agent.model import PeerAddress
 from agent.service.age import age
@@ -50,9 +50,15 @@ class Overview:
         self._facts, self._store, self._spool, self._clock = facts, store, spool, clock
         self._devices, self._worklist, self._destinations = devices, worklist, destinations
         self._recording = recording
+        self._since: dict[str, tuple[tuple[str, str], float]] = {}
         self.page = ""
         self.metrics: Callable[[], str] = str
         self.images_left: Callable[[], int] = int
+
+    @property
+    def language(self) -> str:
+        """The language of the screens on which nobody chose another."""
+        return self._facts.language
 
     def status(self) -> StatusView:
         """Return the state of the whole box."""
@@ -99,9 +105,19 @@ class Overview:
                     resident_kb=device.resident_kb,
                     exam_id=exam.exam_id if exam else "",
                     recording=self._recording(device.name),
+                    delivers=self._devices.get(device.name).setup.delivers,
+                    since_s=self.noticed(device),
                 )
             )
         return tuple(views)
+
+    def noticed(self, device: DeviceView) -> float:
+        """Take note of a source's state and signal; return for how many seconds they are what they are."""
+        now, seen = self._clock.monotonic(), (device.state.value, device.signal)
+        known = self._since.get(device.name)
+        if known is None or known[0] != seen:
+            known = self._since[device.name] = (seen, now)
+        return now - known[1]
 
     def destinations(self) -> tuple[DestinationView, ...]:
         """Return what is believed of every destination and how much waits for it."""

@@ -13,6 +13,7 @@ from agent.store.destinations import Destinations
 from agent.store.exams import Exam, Exams
 from agent.store.figures import Figures
 from agent.store.frames import Frames, StoredFrame
+from agent.store.groups import Groups
 from agent.store.jobs import Job, Jobs
 from agent.store.recordings import Recording, Recordings
 from agent.store.records import Records
@@ -46,6 +47,7 @@ class Store:
         self.recordings = Recordings(self._database)
         self.tray = Tray(self._database)
         self.jobs = Jobs(self._database)
+        self.groups = Groups(self._database)
         self.desk = Desk(self._database)
         self.renditions = Renditions(self._database)
         self.steps = ProcedureSteps(self._database)

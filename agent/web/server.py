@@ -20,6 +20,7 @@ import uvicorn
 from agent.errors import StorageError
 from agent.service import Service
 from agent.web.app import application
+from agent.web.look import Look
 
 _START_TIMEOUT_S = 20.0
 _STOP_TIMEOUT_S = 3.0
@@ -37,6 +38,7 @@ class Server:
         certificate_file: str,
         key_file: str,
         socket_path: Path,
+        look: Look,
     ) -> None:
         self._page_socket = _bound(listen, port)
         self._control_path = socket_path
@@ -45,7 +47,7 @@ class Server:
         self.address = f"https://{f'[{host}]' if ':' in host else host}:{bound_port}/"
         hosts = {"localhost", host}
         page = uvicorn.Config(
-            application(service, hosts=hosts, trusted=False),
+            application(service, hosts=hosts, trusted=False, look=look),
             ssl_certfile=certificate_file,
             ssl_keyfile=key_file,
             **_COMMON,
@@ -53,7 +55,7 @@ class Server:
         page.load()
         if page.ssl is not None:
             page.ssl.minimum_version = ssl.TLSVersion.TLSv1_2
-        control = uvicorn.Config(application(service, hosts=hosts, trusted=True), **_COMMON)
+        control = uvicorn.Config(application(service, hosts=hosts, trusted=True, look=look), **_COMMON)
         self._servers = (_Quiet(page), _Quiet(control))
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
         self._up = threading.Event()

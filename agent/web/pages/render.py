@@ -1,0 +1,99 @@
+"""From values to HTML: one environment of templates, the frame that every screen shares, words in one language."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from agent.actor import Act
+from agent.view import ExamView, SourceView, StatusView
+from agent.web.assets import address
+from agent.web.pages.page import Shown, Visit
+from agent.web.words import LANGUAGES, words
+
+LANGUAGE = "/language"
+_TEMPLATES = Path(__file__).parents[1] / "templates"
+
+
+def _environment(language: str) -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made = words(language).into(made)
+    made.globals.update(static=address, Act=Act, once=lambda: uuid.uuid4().hex)
+    return made
+
+
+_ENVIRONMENTS = {language: _environment(language) for language in LANGUAGES}
+
+
+class Renderer:
+    """Renders what a page answers, for whoever looks. `sounds`: whether this box may be heard."""
+
+    def __init__(self, *, sounds: bool = True) -> None:
+        self._sounds = sounds
+        self._languages: dict[str, str] = {}
+
+    def language(self, visit: Visit) -> str:
+        """Return the language of this session or screen; the box's own where nobody chose."""
+        return self._languages.get(_seat(visit)) or visit.service.box.language
+
+    def after(self, visit: Visit) -> None:
+        """Take note of what an act said about this screen itself."""
+        if visit.here == LANGUAGE:
+            self.speak(visit, visit.form.get("language", ""))
+
+    def speak(self, visit: Visit, language: str) -> None:
+        """Use `language` for this session or screen from now on."""
+        if language in LANGUAGES:
+            self._languages[_seat(visit)] = language
+
+    def html(self, visit: Visit, shown: Shown) -> str:
+        """Return the whole page."""
+        status = visit.service.box.status()
+        environment = _ENVIRONMENTS[visit.language]
+        values = {**_frame(visit, status, shown.values), "sounds": self._sounds, "languages": tuple(LANGUAGES)}
+        return environment.get_template(shown.template).render(**values)
+
+
+def _seat(visit: Visit) -> str:
+    return visit.actor.session or visit.actor.screen
+
+
+def _frame(visit: Visit, status: StatusView, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what banner and strip need, `values` of the page itself on top."""
+    source = source_of(visit, status)
+    own = values.get("exam")
+    seen = visit.may(Act.SEE_OPEN_EXAM)
+    opened = visit.service.exams.open_on(source.name) if seen and source and source.exam_id else None
+    frame = {
+        "visit": visit,
+        "status": status,
+        "source": source,
+        "opened": opened,
+        "banner": own if isinstance(own, ExamView) else opened,
+        "others": tuple(s for s in status.sources if s.exam_id and s != source) if seen else (),
+        "tray": len(visit.service.tray.items()) if visit.may(Act.SEE_PATIENTS) else 0,
+        "refusal": visit.service.captures.refusal(source.name) if source else None,
+        "error": None,
+    }
+    return {**frame, **values}
+
+
+def source_of(visit: Visit, status: StatusView) -> SourceView | None:
+    """Return the source that this screen works with: the only one, or the one that has an exam open."""
+    live = [source for source in status.sources if source.delivers != "items"] or list(status.sources)
+    asked = visit.query.get("source", "") or visit.form.get("source", "")
+    for source in live:
+        if source.name == asked:
+            return source
+    busy = [source for source in live if source.exam_id]
+    return next(iter(busy or live), None)
