@@ -44,6 +44,7 @@ from agent.store import Exam, Store
 from agent.store.transition import Stamp
 from agent.tray import Tray
 from agent.triggers import Triggers
+from agent.web.look import Look
 
 ALLOWED_TURN_S = 60.0
 
@@ -146,11 +147,16 @@ class House:
         self.service = self._service()
         metrics = self._metrics()
         self.service.box.metrics, self.service.box.images_left = metrics.text, metrics.images_left
-        self.server = server(self._c.web, self.service, ground.root)
+        look = Look(pixels_per_mm=self._c.ui.pixels_per_mm, sounds=self._c.ui.sounds)
+        self.server = server(self._c.web, self.service, ground.root, look)
         self.changes.listen(self._changed)
 
-    def _changed(self, what: str, _name: str) -> None:
-        """An exam that changed may have something to build, or a procedure step to tell."""
+    def _changed(self, what: str, name: str) -> None:
+        """An exam that changed may have something to build, or a procedure step to tell; screens tell the rest."""
+        if what == "source":
+            self.service.box.noticed(self.devices.get(name).view)
+        if what == "refused":
+            self.service.captures.note_refusal(name)
         if what == "exam":
             self.building.wake()
             if STEPS_QUEUE in self.destinations:
@@ -185,13 +191,15 @@ class House:
         patients = patients_service(g, rooms, self.devices, self.worklist, exams)
         administered = self._administered(overview)
         self.config_watch = assembly_administration.watch(administered)
+        queue = Queue(g.store, g.clock, self.exams, self.building, self.destinations, routes=self._c.route)
         return Service(
             administration=assembly_administration.administration(administered, self.config_watch),
             box=overview,
             patients=patients,
             exams=exams,
-            captures=Captures(self.devices, self.exams, self.clips, self.scans, patients, rooms.control),
-            queue=Queue(g.store, g.clock, self.exams, self.building, self.destinations, routes=self._c.route),
+            captures=Captures(self.devices, self.exams, self.clips, self.scans, g.clock, patients, rooms.control),
+            queue=queue,
+            groups=service.Groups(g.store, g.clock, queue),
             tray=service.Tray(g.store, self.tray, self.pictures),
             review=self.review,
             connections=Connections(self.destinations, self.worklist),

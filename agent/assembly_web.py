@@ -7,13 +7,14 @@ from pathlib import Path
 from agent.config.web import Web
 from agent.host import fingerprint, page_certificate
 from agent.service import Service
+from agent.web.look import Look
 from agent.web.server import Listen, Server
 
 SOCKET = "control.sock"
 _EVERYWHERE = ("localhost", "0.0.0.0", "::")  # noqa: S104 - compared, not bound
 
 
-def server(web: Web, service: Service, root: Path) -> Server:
+def server(web: Web, service: Service, root: Path, look: Look) -> Server:
     """Return both doors, bound; the accounts know the page's address and fingerprint afterwards."""
     certificate, key = page_files(web, root)
     made = Server(
@@ -28,6 +29,7 @@ def server(web: Web, service: Service, root: Path) -> Server:
             key_file=key,
         ),
         socket_path=root / SOCKET,
+        look=look,
     )
     service.accounts.page, service.accounts.fingerprint = made.address, fingerprint(certificate)
     return made

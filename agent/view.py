@@ -235,6 +235,20 @@ class SourceView:
     refusal_code: str
     """Why the last press at a pedal came to nothing; empty: it did not, or a later one succeeded."""
     refusal_at: str
+    delivers: str = "frames"
+    """`frames` all the time, `pages` when it is asked (a scanner), or `items` by itself (a folder)."""
+    since_s: float = 0.0
+    """How long its state and signal are what they are, in this run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusalView:
+    """The last press at a source that came to nothing."""
+
+    number: int
+    """Grows with each; a screen that sees a larger one than before is to be heard."""
+    age_s: float
+    code: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@ from agent.config.peer import (
 )
 from agent.config.section import Complaint, Section
 from agent.config.source import CodeConfig, ObjectConfig, Picture, SourceConfig, TriggerConfig
+from agent.config.ui import Screens
 from agent.config.values import (
     AeTitle,
     AsTuple,
@@ -53,6 +54,7 @@ __all__ = [
     "Picture",
     "ProcedureStepConfig",
     "RetentionPolicy",
+    "Screens",
     "SourceConfig",
     "TlsDefaults",
     "TriggerConfig",
@@ -165,6 +167,7 @@ class Configuration(Section):
     audit: AuditPolicy = setting(
         AuditPolicy(), "Where the audit trail goes.", example={"host": "audit.hospital.example"}
     )
+    ui: Screens = setting(Screens(), "What the screens look and sound like.", example={"pixels_per_mm": 4.63})
     source: Annotated[tuple[SourceConfig, ...], AsTuple] = setting(
         ...,
         "The devices that make pictures, one `[[source]]` each; at least one.",

@@ -19,6 +19,7 @@ from agent.service.audit import Audit
 from agent.service.captures import Captures
 from agent.service.connections import Connections
 from agent.service.exams import Exams
+from agent.service.groups import Groups
 from agent.service.overview import BoxFacts, Overview
 from agent.service.patients import Patients
 from agent.service.queue import Queue
@@ -27,8 +28,8 @@ from agent.service.tray import Tray
 from agent.store import Store
 
 __all__ = [
-    "Accounts", "Audit", "BoxFacts", "Captures", "Connections", "Exams", "NewScreen", "Overview", "Patients", "Queue",
-    "Repeats", "Review", "Service", "Tray",
+    "Accounts", "Audit", "BoxFacts", "Captures", "Connections", "Exams", "Groups", "NewScreen", "Overview", "Patients",
+    "Queue", "Repeats", "Review", "Service", "Tray",
 ]  # fmt: skip
 
 _LOCKS = 32
@@ -66,6 +67,7 @@ class Service:
     exams: Exams
     captures: Captures
     queue: Queue
+    groups: Groups
     tray: Tray
     review: Review
     connections: Connections

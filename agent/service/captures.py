@@ -7,13 +7,15 @@ from contextlib import AbstractContextManager
 
 from agent.actor import BOX, Actor
 from agent.clips import Clips
+from agent.clock import Clock
 from agent.control import Control
 from agent.devices import Devices
 from agent.errors import BadRequest
 from agent.exam import Examinations, Press
 from agent.scans import Scans
+from agent.service.age import age
 from agent.service.patients import Patients
-from agent.view import ClipView, FrameView, ScanView
+from agent.view import ClipView, FrameView, RefusalView, ScanView
 from agent.viewing import frame_view, scan_view
 
 _MOST_SCANNED = 256
@@ -23,14 +25,39 @@ class Captures:
     """Presses, clips, barcodes and previews of the sources."""
 
     def __init__(
-        self, devices: Devices, exams: Examinations, clips: Clips, scans: Scans, patients: Patients, control: Control
+        self,
+        devices: Devices,
+        exams: Examinations,
+        clips: Clips,
+        scans: Scans,
+        clock: Clock,
+        patients: Patients,
+        control: Control,
     ) -> None:
-        self._devices, self._exams, self._clips, self._scans = devices, exams, clips, scans
+        self._devices, self._exams, self._clips, self._scans, self._clock = devices, exams, clips, scans, clock
         self._patients, self._control = patients, control
+        self._refused: dict[str, tuple[int, float]] = {}
 
     def _assert_may_act(self, source: str, token: str, actor: Actor) -> None:
         self._exams.assert_current(source, token)
         self._control.assert_mine(source, actor)
+
+    def note_refusal(self, source: str) -> None:
+        """A press at `source` was refused just now: the screens are to tell it."""
+        number, _ = self._refused.get(source, (0, 0.0))
+        self._refused[source] = number + 1, self._clock.monotonic()
+
+    def age_s(self, at: str) -> float:
+        """Return how many seconds ago a picture was taken (`FrameView.captured_at`)."""
+        return max(0.0, age(self._clock, at) or 0.0)
+
+    def refusal(self, source: str) -> RefusalView | None:
+        """Return the last press at `source` in this run that came to nothing, if none succeeded since."""
+        refused = self._exams.last_refusal.get(source)
+        if refused is None or source not in self._refused:
+            return None
+        number, at = self._refused[source]
+        return RefusalView(number=number, age_s=self._clock.monotonic() - at, code=refused.code)
 
     def _press(self, trigger_id: str, pressed_ns: int | None) -> Press:
         if not trigger_id or len(trigger_id) > 64:

@@ -56,6 +56,11 @@ class Exams:
         exam = self._store.exams.open_on(source)
         return self.view(exam, with_frames=True) if exam else None
 
+    def finishing(self) -> tuple[ExamView, ...]:
+        """Return the exams that can still be taken back, newest first, without their frames."""
+        found = self._store.exams.in_state(ExamState.FINISHING)
+        return tuple(self.view(exam, with_frames=False) for exam in reversed(found))
+
     def view(self, exam: Exam, *, with_frames: bool) -> ExamView:
         frames = self._store.frames.of_exam(exam.exam_id)
         jobs = [job for job in self._store.jobs.of_exam(exam.exam_id) if is_picture(job)]

@@ -13,7 +13,7 @@ from agent import __version__
 from agent.actor import Actor, Role
 from agent.clock import Clock
 from agent.delivery import Destination
-from agent.devices import Devices
+from agent.devices import Devices, DeviceView
 from agent.errors import BadRequest, OutOfDate
 from agent.lifecycle import DestinationState
 from agent.model import PeerAddress
@@ -60,9 +60,15 @@ class Overview:
         self._devices, self._worklist, self._destinations = devices, worklist, destinations
         self._recording, self._exam_facts = recording, exam_facts
         self._confirm_clock, self._stamp = confirm_clock, stamp
+        self._since: dict[str, tuple[tuple[str, str], float]] = {}
         self.page = ""
         self.metrics: Callable[[], str] = str
         self.images_left: Callable[[], int] = int
+
+    @property
+    def language(self) -> str:
+        """The language of the screens on which nobody chose another."""
+        return self._facts.language
 
     def status(self) -> StatusView:
         """Return the state of the whole box."""
@@ -123,9 +129,19 @@ class Overview:
                     exam_id=exam.exam_id if exam else "",
                     recording=self._recording(device.name),
                     **self._exam_facts(device.name),
+                    delivers=self._devices.get(device.name).setup.delivers,
+                    since_s=self.noticed(device),
                 )
             )
         return tuple(views)
+
+    def noticed(self, device: DeviceView) -> float:
+        """Take note of a source's state and signal; return for how many seconds they are what they are."""
+        now, seen = self._clock.monotonic(), (device.state.value, device.signal)
+        known = self._since.get(device.name)
+        if known is None or known[0] != seen:
+            known = self._since[device.name] = (seen, now)
+        return now - known[1]
 
     def destinations(self) -> tuple[DestinationView, ...]:
         """Return what is believed of every destination and how much waits for it."""

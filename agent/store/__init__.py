@@ -16,6 +16,7 @@ from agent.store.destinations import Destinations
 from agent.store.exams import Ending, Exam, Exams
 from agent.store.figures import Figures
 from agent.store.frames import Frames, StoredFrame
+from agent.store.groups import Groups
 from agent.store.jobs import Job, Jobs
 from agent.store.key_objects import KeyObjects, NewKeyObject, Settled
 from agent.store.moves import Move, MovedFrame, Moves
@@ -57,6 +58,7 @@ class Store:
         self.recordings = Recordings(self._database)
         self.tray = Tray(self._database)
         self.jobs = Jobs(self._database)
+        self.groups = Groups(self._database)
         self.desk = Desk(self._database)
         self.renditions = Renditions(self._database)
         self.steps = ProcedureSteps(self._database)

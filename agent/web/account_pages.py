@@ -6,7 +6,6 @@ Whoever is nobody here sees no patient and no state of the box on them; a locked
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -16,10 +15,9 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute
 
 from agent.accounts.credentials import Issued
-from agent.actor import NOBODY, Act, Actor, Role, may
+from agent.actor import NOBODY, Act, Actor, may
 from agent.errors import AgentError
 from agent.service import NewScreen, Service
-from agent.view import ExamView
 from agent.web.api import Identify, status_of, waiting
 from agent.web.route import ActRoute
 from agent.web.session import credentials, keep
@@ -143,26 +141,6 @@ _PAGES = {
     "/enrol": "enrol.html",
     "/enrol/screen": "enrol_screen.html",
 }
-
-
-def seen_by(service: Service, actor: Actor) -> dict[str, Any]:
-    """Return what every page shows around its main part, as far as `actor` may see it: status, open exam, words."""
-    status = service.box.status()
-    if not may(actor, Act.SEE_BOX):
-        status = replace(status, sources=(), destinations=(), alarms=(), unsent=0, worklist_trouble="")
-    language = actor.language or status.language
-    return {
-        "status": replace(status, language=language),
-        "actor": actor,
-        "current": _open_exam(service, actor) if may(actor, Act.SEE_OPEN_EXAM) else None,
-        "locked": actor.role is Role.SCREEN,
-    }
-
-
-def _open_exam(service: Service, actor: Actor) -> ExamView | None:
-    sources = [s for s in service.box.sources() if s.exam_id]
-    own = [s for s in sources if s.name == actor.source] or ([] if actor.source else sources)
-    return service.exams.get(own[0].exam_id) if own else None
 
 
 def routes(service: Service, identify: Identify, render: Render) -> list[BaseRoute]:

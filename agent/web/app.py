@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -11,30 +10,33 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount
-from starlette.staticfiles import StaticFiles
 
 from agent.actor import BOX, Act, Actor, assert_may
 from agent.errors import AgentError
 from agent.service import Service
-from agent.web import account_pages, api, pages
+from agent.web import account_pages, api, assets, pages
 from agent.web.guard import Door, Guard
+from agent.web.look import Look
+from agent.web.pages.render import Renderer
 from agent.web.route import ActRoute
 from agent.web.session import credentials
 
 METRICS = "text/plain; version=0.0.4"
-STATIC = Path(__file__).parent / "static"
 
 
-def application(service: Service, door: Door, identify: api.Identify | None = None) -> Starlette:
+def application(
+    service: Service, door: Door, look: Look, *, identify: api.Identify | None = None
+) -> Starlette:
     """Return the application for one door; a trusted one is the unix socket that only the box's own user opens."""
     identify = identify or (_box if door.trusted else partial(_asker, service))
+    renderer = Renderer(sounds=look.sounds)
     return Starlette(
         routes=[
             Mount("/api", routes=api.routes(service, identify)),
             ActRoute("/metrics", partial(_metrics, service, identify), act=Act.SEE_BOX, methods=["GET"]),
-            Mount("/static", StaticFiles(directory=STATIC)),
-            *account_pages.routes(service, identify, partial(pages.render, service)),
-            *pages.routes(service, identify),
+            *assets.routes(look.pixels_per_mm),
+            *account_pages.routes(service, identify, partial(renderer.page, service)),
+            *pages.routes(service, identify, renderer),
         ],
         middleware=[Middleware(Guard, door=door)],
         exception_handlers={AgentError: api.on_error, HTTPException: api.on_no_route, Exception: api.on_crash},

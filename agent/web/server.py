@@ -25,6 +25,7 @@ from agent.service import Service
 from agent.web.app import application
 from agent.web.connection import Connection
 from agent.web.guard import Door
+from agent.web.look import Look
 from agent.web.redirect import redirect
 
 _START_TIMEOUT_S = 20.0
@@ -50,18 +51,18 @@ class Server:
     The command line's door has an event loop and threads of its own: no flood at the page reaches it.
     """
 
-    def __init__(self, service: Service, listen: Listen, *, socket_path: Path) -> None:
+    def __init__(self, service: Service, listen: Listen, *, socket_path: Path, look: Look) -> None:
         page_socket = _bound(listen.address, listen.port)
         self._control_path = socket_path
         host, port = page_socket.getsockname()[:2]
         self.address = f"https://{f'[{host}]' if ':' in host else host}:{port}/"
         names = listen.names | {"localhost"}
         door = Door(names=names, requests_per_s=listen.requests_per_s)
-        outside = [(_tls_server(application(service, door), listen), page_socket)]
+        outside = [(_tls_server(application(service, door, look), listen), page_socket)]
         if listen.redirect_port:
             plain = _Quiet(uvicorn.Config(redirect(names, port), http=Connection, **_COMMON))
             outside.append((plain, _bound(listen.address, listen.redirect_port)))
-        control = _Quiet(uvicorn.Config(application(service, Door(trusted=True)), http="h11", **_COMMON))
+        control = _Quiet(uvicorn.Config(application(service, Door(trusted=True), look), http="h11", **_COMMON))
         self._loops = (
             _Loop("web", outside),
             _Loop("control", [(control, _bound_private(socket_path))]),

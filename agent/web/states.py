@@ -42,6 +42,12 @@ STATES: Mapping[str, Mapping[str, str]] = {
         "purged": "no longer on this box",
     },
     "job": _JOB,
+    "laterality": {"R": "right", "L": "left", "B": "both sides", "U": "not paired"},
+    "removal code": {
+        "113038": "the wrong order was chosen",
+        "113037": "wrong patient: dangerous for the patient",
+        "113001": "quality",
+    },
     "removal": {
         "told by note": "to be told to the archive",
         "done": "told to the archive",

@@ -1,0 +1,108 @@
+"""The pages, rendered on the server (technician.md B3): a table of rows by noun, and one way to answer them all."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+from urllib.parse import quote
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute
+
+from agent.actor import NOBODY, assert_may
+from agent.error import from_wire
+from agent.errors import AgentError, NotLoggedIn, NotPermitted, StorageError
+from agent.service import Service
+from agent.web.api import Identify, status_of
+from agent.web.pages import confirm, correct, finish, live, queue, review, tray, worklist
+from agent.web.pages.page import Page, Shown, Visit, fields
+from agent.web.pages.render import Renderer
+from agent.web.route import ActRoute
+
+PAGES: tuple[Page, ...] = (
+    *worklist.PAGES,
+    *confirm.PAGES,
+    *live.PAGES,
+    *finish.PAGES,
+    *review.PAGES,
+    *correct.PAGES,
+    *queue.PAGES,
+    *tray.PAGES,
+)
+"""Order counts: the first row whose path fits answers."""
+
+
+def routes(service: Service, identify: Identify, renderer: Renderer) -> list[BaseRoute]:
+    """Return the routes of the pages, to be mounted at `/`."""
+    return [_route(service, identify, renderer, page) for page in PAGES]
+
+
+def _route(service: Service, identify: Identify, renderer: Renderer, page: Page) -> ActRoute:
+    async def endpoint(request: Request) -> Response:
+        raw = await request.body() if page.method != "GET" else b""
+        return await run_in_threadpool(_answer, service, identify, renderer, page, request, raw)
+
+    return ActRoute(page.path, endpoint, act=page.act, methods=[page.method])
+
+
+def _answer(
+    service: Service, identify: Identify, renderer: Renderer, page: Page, request: Request, raw: bytes
+) -> Response:
+    visit = Visit(service=service, actor=NOBODY, here=request.url.path)
+    try:
+        visit = renderer.spoken(replace(visit, actor=identify(request)))
+        assert_may(visit.actor, page.act)
+        visit = _visit(request, raw, visit)
+        answer = page.does(visit) if page.method == "GET" else _acted(page, visit)
+    except NotLoggedIn as e:
+        return _come_in(renderer, visit, e, page)
+    except AgentError as e:
+        return HTMLResponse(renderer.html(visit, _refused(page, visit, e)), status_of(e))
+    if isinstance(answer, str):
+        return RedirectResponse(answer, 303)
+    return HTMLResponse(renderer.html(visit, answer), answer.status)
+
+
+def _come_in(renderer: Renderer, visit: Visit, error: NotLoggedIn, page: Page) -> Response:
+    """Send whoever wants to see something to where one logs in, and tell whoever wanted to do something."""
+    if page.method != "GET":
+        told = Shown(template="error.html", values={"error": error})
+        return HTMLResponse(renderer.html(visit, told), status_of(error))
+    return RedirectResponse(f"{'/unlock' if visit.actor.screen else '/login'}?next={quote(visit.here)}", 303)
+
+
+def _visit(request: Request, raw: bytes, visit: Visit) -> Visit:
+    form, lists = fields(raw)
+    query = {name: value[:200] for name, value in request.query_params.items()}
+    return replace(visit, path=dict(request.path_params), query=query, form=form, lists=lists)
+
+
+def _acted(page: Page, visit: Visit) -> str:
+    """Act once for each form that was drawn: the same form again goes where the first one went, or is refused again."""
+    key = visit.form.get("idempotency", "")[:128]
+    asker = f"{visit.actor.role} {visit.actor.name} {visit.here}"
+    told = visit.service.repeats.once(f"page {asker} {key}" if key else "", lambda: _told(page, visit))
+    if "refused" in told:
+        raise from_wire(told["refused"])
+    return str(told["to"])
+
+
+def _told(page: Page, visit: Visit) -> dict[str, Any]:
+    try:
+        return {"to": page.does(visit)}
+    except StorageError:
+        raise  # nothing can be remembered either
+    except AgentError as e:
+        return {"refused": e.to_wire()}
+
+
+def _refused(page: Page, visit: Visit, error: AgentError) -> Shown:
+    """Return the page that tells why, on top of what is true now where the page can show that."""
+    if page.back is not None and not isinstance(error, NotPermitted):
+        with suppress(AgentError):
+            truth = page.back(visit)
+            return replace(truth, values={**truth.values, "error": error})
+    return Shown(template="error.html", values={"error": error})
