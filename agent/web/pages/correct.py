@@ -13,11 +13,11 @@ from agent.lifecycle import ExamState
 from agent.opening import Shown as ShownEntry
 from agent.service.corrections import Target
 from agent.view import ExamView
-from agent.web.pages.page import Page, Shown, Visit, get, post, show
+from agent.web.pages.page import Page, Shown, Visit, _, get, post, show
 from agent.web.pages.worklist import source
 from agent.web.words import Words, words
 
-WRONG_ROW = ("wrong row chosen", "the order came later", "the patient was mixed up")
+WRONG_ROW = (_("wrong row chosen"), _("the order came later"), _("the patient was mixed up"))
 _ON_ITS_WAY = (ExamState.RELEASED, ExamState.DELIVERED, ExamState.COMMITTED)
 _MOVABLE = (ExamState.OPEN, ExamState.FINISHING, ExamState.HELD, *_ON_ITS_WAY)
 
@@ -164,7 +164,7 @@ def _ask_give_up(visit: Visit) -> Shown:
         verb=said._("Give up"),
         symbol="trash",
         back=f"/exam/{exam.exam_id}/correct",
-        reasons=("taken by mistake", "only a test", "not a picture of a patient"),
+        reasons=(_("taken by mistake"), _("only a test"), _("not a picture of a patient")),
         picture="",
     )
 

@@ -19,6 +19,11 @@ _LONGEST = 4096
 _MOST_FIELDS = 400
 
 
+def _(text: str) -> str:
+    """Mark a text that is translated where it is shown."""
+    return text
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
     """One request for a page after it was parsed."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from agent.actor import Act
 from agent.errors import NotFound
-from agent.web.pages.page import Page, Shown, Visit, get, post, show
+from agent.web.pages.page import Page, Shown, Visit, _, get, post, show
 from agent.web.words import words
 
-REASONS = ("sent by mistake", "a duplicate", "not a picture of a patient")
+REASONS = (_("sent by mistake"), _("a duplicate"), _("not a picture of a patient"))
 
 
 def _tray(visit: Visit) -> Shown:
