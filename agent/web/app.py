@@ -39,7 +39,11 @@ def application(
             *pages.routes(service, identify, renderer),
         ],
         middleware=[Middleware(Guard, door=door)],
-        exception_handlers={AgentError: api.on_error, HTTPException: api.on_no_route, Exception: api.on_crash},
+        exception_handlers={
+            AgentError: api.on_error,
+            HTTPException: pages.lost(service, identify, renderer),
+            Exception: api.on_crash,
+        },
     )
 
 

@@ -127,6 +127,16 @@ STATES: Mapping[str, Mapping[str, str]] = {
         "scheduled": "with an order",
         "unscheduled": "without an order",
         "emergency": "emergency",
+        "test": "test exam",
+    },
+    "configuration": {
+        "steady": "no change is under way",
+        "proposed": "shown, not confirmed yet",
+        "swapped": "confirmed, the service restarts",
+        "watched": "in use, being watched",
+        "kept": "kept",
+        "returning": "being put back",
+        "returned": "put back",
     },
     "work": {
         "store": "picture",

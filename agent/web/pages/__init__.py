@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute
 
-from agent.actor import NOBODY, assert_may
+from agent import errors
+from agent.actor import NOBODY, Actor, assert_may
 from agent.error import from_wire
 from agent.errors import AgentError, NotLoggedIn, NotPermitted, StorageError
 from agent.service import Service
-from agent.web.api import Identify, status_of
+from agent.web.api import Identify, on_no_route, status_of
 from agent.web.pages import confirm, correct, finish, live, queue, review, tray, worklist
 from agent.web.pages.page import Page, Shown, Visit, fields
 from agent.web.pages.render import Renderer
@@ -72,6 +75,30 @@ def _come_in(renderer: Renderer, visit: Visit, error: NotLoggedIn, page: Page) -
         told = Shown(template="error.html", values={"error": error})
         return HTMLResponse(renderer.html(visit, told), status_of(error))
     return RedirectResponse(f"{'/unlock' if visit.actor.screen else '/login'}?next={quote(visit.here)}", 303)
+
+
+def lost(service: Service, identify: Identify, renderer: Renderer) -> Callable[[Request, Exception], Any]:
+    """Return what answers where no route does (404, 405): JSON below `/api`, a page with a way back elsewhere."""
+
+    def html(request: Request, error: HTTPException) -> Response:
+        told = errors.NotFound("There is no such page.") if error.status_code == 404 else errors.BadRequest()
+        visit = Visit(service=service, actor=_known(identify, request), here=request.url.path)
+        shown = Shown(template="error.html", values={"error": told})
+        return HTMLResponse(renderer.html(visit, shown), error.status_code, error.headers)
+
+    async def answer(request: Request, error: Exception) -> Response:
+        if not isinstance(error, HTTPException) or request.url.path.startswith(("/api/", "/static/")):
+            return await on_no_route(request, error)
+        return await run_in_threadpool(html, request, error)
+
+    return answer
+
+
+def _known(identify: Identify, request: Request) -> Actor:
+    try:
+        return identify(request)
+    except AgentError:
+        return NOBODY
 
 
 def _visit(request: Request, raw: bytes, visit: Visit) -> Visit:

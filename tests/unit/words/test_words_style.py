@@ -16,7 +16,7 @@ FOREIGN = re.compile("[ыэъёЫЭЪЁ]")
 QUOTED = re.compile(r"`[^`]*`|%\(\w+\)s")
 BANNED_EN = re.compile(r"\berror\b|failed \(0x|\binvalid\b|\bOK\b|\bcancel\b|exception|traceback", re.IGNORECASE)
 BANNED_UK = re.compile(
-    r"помилка|\bОК\b|невірн|являється|слідуюч|приймати участь|на протязі|співпада|любий|"
+    r"помилка|\bОК\b|невірн|(?<!’)являється|слідуюч|приймати участь|на протязі|співпада|любий|"
     r"вірний|вірно|відсутній зв|заказ|получ|включ(?:іть|ено)|виключ(?:іть|ено)",
     re.IGNORECASE,
 )
