@@ -14,9 +14,10 @@ from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
+from agent.web.route import ActRoute
 from agent.web.sounds import SOUNDS, wav
 
 _FOLDER = Path(__file__).parent / "static"
@@ -74,7 +75,7 @@ def routes(pixels_per_mm: float) -> list[BaseRoute]:
         return Response(wav(name), media_type="audio/wav", headers={"Cache-Control": _FOR_EVER})
 
     return [
-        Route("/static/scale.css", scale_css),
-        Route("/static/sounds/{name}.wav", sound),
+        ActRoute("/static/scale.css", scale_css, act=None),
+        ActRoute("/static/sounds/{name}.wav", sound, act=None),
         Mount("/static", _Kept(directory=_FOLDER)),
     ]

@@ -13,6 +13,7 @@ from starlette.staticfiles import StaticFiles
 from agent.actor import BOX, Act
 from agent.web.app import application
 from agent.web.guard import Door
+from agent.web.look import Look
 
 UNKNOWN = {"number": "999999", "": "nothing-of-that-name"}
 
@@ -51,7 +52,7 @@ class _Nobody:
 
 def rows() -> list[Row]:
     """Every route with every method that changes or shows something."""
-    app = application(_Nobody(), Door(), identify=lambda _request: BOX)  # type: ignore[arg-type]
+    app = application(_Nobody(), Door(), Look(), identify=lambda _request: BOX)  # type: ignore[arg-type]
     return sorted(_rows(app.routes, ""), key=str)
 
 

@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute
 
 from agent import errors
-from agent.actor import NOBODY, Actor, assert_may
+from agent.actor import NOBODY, Act, Actor, assert_may
 from agent.error import from_wire
 from agent.errors import AgentError, NotLoggedIn, NotPermitted, StorageError
 from agent.service import Service
@@ -77,6 +77,11 @@ def _come_in(renderer: Renderer, visit: Visit, error: NotLoggedIn, page: Page) -
     return RedirectResponse(f"{'/unlock' if visit.actor.screen else '/login'}?next={quote(visit.here)}", 303)
 
 
+def _seen_with(back: Callable[[Visit], Shown]) -> Act:
+    """Return what it takes to see a page: its own row says so; whoever may act is not always who may look."""
+    return next((row.act for row in PAGES if row.method == "GET" and row.does is back), Act.SEE_PATIENTS)
+
+
 def lost(service: Service, identify: Identify, renderer: Renderer) -> Callable[[Request, Exception], Any]:
     """Return what answers where no route does (404, 405): JSON below `/api`, a page with a way back elsewhere."""
 
@@ -128,7 +133,7 @@ def _told(page: Page, visit: Visit) -> dict[str, Any]:
 
 def _refused(page: Page, visit: Visit, error: AgentError) -> Shown:
     """Return the page that tells why, on top of what is true now where the page can show that."""
-    if page.back is not None and not isinstance(error, NotPermitted):
+    if page.back is not None and visit.may(_seen_with(page.back)) and not isinstance(error, NotPermitted):
         with suppress(AgentError):
             truth = page.back(visit)
             return replace(truth, values={**truth.values, "error": error})
