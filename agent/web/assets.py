@@ -75,7 +75,7 @@ def routes(pixels_per_mm: float) -> list[BaseRoute]:
         return Response(wav(name), media_type="audio/wav", headers={"Cache-Control": _FOR_EVER})
 
     return [
-        ActRoute("/static/scale.css", scale_css, act=None),
-        ActRoute("/static/sounds/{name}.wav", sound, act=None),
+        ActRoute("/static/scale.css", scale_css, act=None, methods=["GET"]),
+        ActRoute("/static/sounds/{name}.wav", sound, act=None, methods=["GET"]),
         Mount("/static", _Kept(directory=_FOLDER)),
     ]
