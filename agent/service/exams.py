@@ -56,6 +56,10 @@ class Exams:
         exam = self._store.exams.open_on(source)
         return self.view(exam, with_frames=True) if exam else None
 
+    def unreleased(self) -> int:
+        """Return how many pictures wait in exams that nobody released yet: they are in no queue, and not sent."""
+        return self._store.exams.unreleased()
+
     def finishing(self) -> tuple[ExamView, ...]:
         """Return the exams that can still be taken back, newest first, without their frames."""
         found = self._store.exams.in_state(ExamState.FINISHING)

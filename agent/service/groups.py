@@ -25,10 +25,11 @@ class Groups:
 
     def newest(self, limit: int = MOST) -> tuple[GroupView, ...]:
         """Return the exams in the queue: first what needs a person, then what waits, then what was sent."""
-        held = [self._view(exam, None) for exam in self._store.exams.in_state(ExamState.HELD)]
+        early = (*self._store.exams.in_state(ExamState.HELD), *self._store.exams.in_state(ExamState.FINISHING))
+        held = [self._view(exam, None) for exam in early]
         groups = self._store.groups.newest(limit)
         exams = self._store.exams.several([group.exam_id for group in groups])
-        shown = [self._view(exams[g.exam_id], g) for g in groups if exams[g.exam_id].state is not ExamState.HELD]
+        shown = [self._view(exams[g.exam_id], g) for g in groups if exams[g.exam_id] not in early]
         return tuple(sorted([*held, *shown], key=lambda view: _ORDER[view.state])[:limit])
 
     def of(self, exam_id: str) -> GroupView:

@@ -129,6 +129,13 @@ class Exams:
         with self._database.read() as connection:
             return get(connection, exam_id)
 
+    def unreleased(self) -> int:
+        """Return how many pictures wait in exams that nobody released yet (open, in their undo window, held)."""
+        query = """SELECT count(*) FROM frame WHERE state IN ('captured', 'held') AND composed = 0 AND exam_id IN
+            (SELECT exam_id FROM exam WHERE state IN ('open', 'finishing', 'held'))"""
+        with self._database.read() as connection:
+            return int(connection.execute(query).fetchone()[0])
+
     def open_on(self, source: str) -> Exam | None:
         """Return the exam that accepts captures on `source` now."""
         with self._database.read() as connection:

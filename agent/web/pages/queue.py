@@ -28,6 +28,8 @@ def _queue(visit: Visit) -> Shown:
 def _word(visit: Visit, group: GroupView) -> str:
     """Return how far the pictures of an exam are, in words; empty: the state alone says it."""
     said = words(visit.language)
+    if group.exam_state == "finishing":
+        return said._("finished, can still be taken back")
     if group.state in ("sending", "waiting", "retry"):
         return _on_the_way(said, group)
     number = group.captured

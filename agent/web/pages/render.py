@@ -79,6 +79,7 @@ def _frame(visit: Visit, status: StatusView, values: Mapping[str, Any]) -> dict[
         "language": visit.language,
         "status": status,
         "source": source,
+        "unsent": status.unsent + (visit.service.exams.unreleased() if seen else 0),
         "token": source.token if source else "",
         "opened": opened,
         "banner": own if isinstance(own, ExamView) else opened,
