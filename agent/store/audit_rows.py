@@ -55,7 +55,8 @@ def append(
 def canonical(values: dict[str, Any]) -> str:
     """Return one row as text: sorted keys, no spaces, nothing empty."""
     kept = {key: value for key, value in values.items() if value not in ("", None, [], {})}
-    return json.dumps(kept, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    text = json.dumps(kept, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return text.encode("utf-8", "replace").decode()  # half a surrogate pair, as a program may send it, is no text
 
 
 def after_change(
