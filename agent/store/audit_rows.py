@@ -125,6 +125,11 @@ def _job(connection: Connection, job_id: str) -> dict[str, Any]:
     return {} if row is None else {**_exam(connection, row["exam_id"]), "destination": row["destination"]}
 
 
+def _removal(connection: Connection, removal_id: str) -> dict[str, Any]:
+    row = connection.execute("SELECT exam_id FROM removal WHERE removal_id = ?", (removal_id,)).fetchone()
+    return {} if row is None else _exam(connection, row["exam_id"])
+
+
 def _account(connection: Connection, account_id: str) -> dict[str, Any]:
     row = connection.execute("SELECT name, role FROM account WHERE account_id = ?", (account_id,)).fetchone()
     return {} if row is None else {"user": row["name"], "role": row["role"]}
@@ -154,6 +159,7 @@ _TELLERS = {
     "exam": _exam,
     "frame": _frame,
     "job": _job,
+    "removal": _removal,
     "account": _account,
     "session": _session,
     "screen": _screen,

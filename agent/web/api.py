@@ -11,13 +11,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from agent import errors
-from agent.actor import Actor, assert_may
+from agent.actor import Actor
 from agent.errors import AgentError
 from agent.plain import to_plain
 from agent.service import Service
 from agent.web.looking import Looking
 from agent.web.operation import Answered, Call, Operation, parsed
 from agent.web.operations import OPERATIONS
+from agent.web.permit import permit
 from agent.web.session import credentials, keep
 from agent.web.streams import Streams
 
@@ -97,7 +98,7 @@ def _route(service: Service, identify: Identify, operation: Operation) -> Route:
 
 def _answer(service: Service, identify: Identify, operation: Operation, request: Request, raw: bytes) -> Any:
     actor = identify(request)
-    assert_may(actor, operation.act)
+    permit(service, actor, operation.act)
     call = Call(
         actor=actor,
         path=request.path_params,

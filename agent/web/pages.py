@@ -19,6 +19,7 @@ from agent.errors import AgentError, NotLoggedIn
 from agent.service import Service
 from agent.web.account_pages import Form, form_of, seen_by
 from agent.web.api import Identify, status_of
+from agent.web.permit import permit
 from agent.web.words import words
 
 _TEMPLATES = FileSystemLoader(Path(__file__).parent / "templates")
@@ -77,7 +78,7 @@ class Pages:
         actor = NOBODY
         try:
             actor = self._identify(request)
-            assert_may(actor, act)
+            permit(self._service, actor, act)
             return make(actor)
         except NotLoggedIn as e:
             if request.method != "GET":

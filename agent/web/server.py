@@ -56,7 +56,7 @@ class Server:
         host, port = page_socket.getsockname()[:2]
         self.address = f"https://{f'[{host}]' if ':' in host else host}:{port}/"
         names = listen.names | {"localhost"}
-        door = Door(names=names, requests_per_s=listen.requests_per_s)
+        door = Door(names=names, requests_per_s=listen.requests_per_s, alarm=service.audit.foreign)
         outside = [(_tls_server(application(service, door), listen), page_socket)]
         if listen.redirect_port:
             plain = _Quiet(uvicorn.Config(redirect(names, port), http=Connection, **_COMMON))

@@ -20,7 +20,7 @@ from agent.store.audit_rows import chained
 from tests.peers.process import free_port
 from tests.peers.syslog import Repository
 from tests.pki import Pki, make
-from tests.system.world import Box, box_in, toml_for_peer, wait_for
+from tests.system.world import Box, Sandbox, box_in, toml_for, toml_for_peer, wait_for
 from tests.unit.audit.test_audit_message import assert_valid
 
 CANARY = "ZZCANARY"
@@ -176,3 +176,43 @@ def test_reading_the_trail_is_a_row_and_takes_a_fresh_password(tmp_path: Path) -
         assert (newest["event"], newest["who"]) == ("Audit Log Used", "Test administrator")
         assert newest["number"] == before[0]["number"] + 1
         assert administrator.api("POST", "/audit/verify")["ok"]
+
+
+def told(box: Box, event: str) -> list[dict[str, Any]]:
+    return [kept for kept in (json.loads(text) for _, text, _ in rows(box)) if kept["event"] == event]
+
+
+def test_what_was_refused_is_told_once(tmp_path: Path) -> None:
+    with box_in(tmp_path / "box", toml_for_peer(1)) as box:
+        page = box.technician()
+        before = len(told(box, "110113"))
+        for _ in range(3):
+            assert page.ask("GET", "/api/users").status == 403
+            assert page.ask("GET", "/login", Host="attacker.example").status == 400
+            assert page.ask("POST", "/lock", b"", Origin="https://attacker.example").status == 403
+        alerts = told(box, "110113")[before:]
+        assert [(a["type"], a.get("who", ""), a["reason"]) for a in alerts] == [
+            ("110132", "Test technician", "not permitted"),
+            ("110126", "", "foreign host name"),
+            ("110126", "", "foreign origin"),
+        ]
+        assert {a["address"] for a in alerts} == {"127.0.0.1"}
+
+
+def test_what_was_asked_of_the_worklist_is_told_with_its_keys(sandbox: Sandbox, tmp_path: Path) -> None:
+    with box_in(tmp_path / "box", toml_for(sandbox)) as box:
+        wait_for("the first list", lambda: box.get("/worklist")["entries"])
+        box.post("/worklist/refresh")  # the same list again: nobody new, nothing told
+        entry = box.get("/worklist")["entries"][0]
+        (first,) = told(box, "110112")
+        assert "date_from=" in first["query"]
+        assert first["reason"] == str(len(box.get("/worklist")["entries"]))
+        box.post("/sources/us1/scan", {"text": "NOBODY-77"})
+        asked = [row["query"] for row in told(box, "110112")[1:]]
+        assert any("accession_number=NOBODY-77" in query for query in asked)
+        with pytest.raises(errors.IdentityMismatch):
+            box.post("/exams", {"source": "us1", "key": entry["key"], "digest": entry["digest"], "mode": "scan",
+                                "typed": "SOMEBODY-ELSE"})  # fmt: skip
+        mismatch = told(box, "110110")[-1]
+        assert (mismatch["patient_id"], mismatch["result"]) == (entry["patient"]["patient_id"], "4")
+        assert "SOMEBODY-ELSE" not in json.dumps(mismatch)
