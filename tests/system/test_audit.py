@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+from time import monotonic
 from typing import Any
 from xml.etree.ElementTree import fromstring
 
@@ -31,7 +33,7 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
     return make(tmp_path_factory.mktemp("pki"))
 
 
-def toml(repository: Repository, **more: str) -> str:
+def toml(repository: Repository, **more: Any) -> str:
     """A box that delivers its trail to `repository`."""
     pki = repository.pki
     told = {
@@ -140,6 +142,19 @@ def test_nothing_goes_to_whom_tls_does_not_prove(
         assert repository.messages() == []
         assert rows(box)
         assert box.post("/audit/verify")["delivered"] == 0
+
+
+def test_a_repository_that_says_nothing_holds_up_neither_work_nor_the_end(tmp_path: Path, pki: Pki) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        repository = Repository(folder=tmp_path / "none", port=silent.getsockname()[1], pki=pki)
+        with box_in(tmp_path / "box", toml(repository, timeout_s=60)) as box:
+            silent.settimeout(20)
+            line, _ = silent.accept()
+            canary_exam(box)
+            began = monotonic()
+            assert box.stop() == 0
+            assert monotonic() - began < 10
+            line.close()
 
 
 def test_a_trail_that_was_changed_from_outside_is_told_and_named(tmp_path: Path) -> None:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from agent.audit import keep_anchor, stand
+from agent.assembly_accounts import audit_trail
+from agent.audit import keep_anchor, longest_send_s, stand
 from agent.audit_anchor import ANCHOR_FILE, Anchor, Finding, verify
 from agent.audit_event import AUDIT_READ, AUDITED, PERSONS, QUERY, SECURITY_CONFIGURED
+from agent.child import AUDIT
+from agent.config.audit import AuditPolicy
 from agent.errors import StorageError, WrongState
 from agent.lifecycle import TABLES
 from agent.store import Store
@@ -247,3 +252,19 @@ def test_delivery_never_goes_back(store: Store, anchor: Anchor) -> None:
     store.audit.delivered(4)
     store.audit.delivered(2)
     assert store.audit.base().delivered == 4
+
+
+def test_the_watchdog_waits_longer_than_the_longest_batch() -> None:
+    """Otherwise a slow repository would restart the box again and again (promise P6)."""
+    allowed: dict[str, float] = {}
+
+    def expect(worker: str, within_s: float) -> Callable[[], None]:
+        allowed[worker] = within_s
+        return lambda: None
+
+    raw: Any = SimpleNamespace(
+        audit=AuditPolicy(host="localhost", timeout_s=60.0), box=SimpleNamespace(ae_title="A"), audit_tls=lambda: None
+    )
+    unused: Any = None
+    audit_trail(raw, unused, unused, unused, stamp=unused, expect=expect)
+    assert allowed["audit"] > longest_send_s(60.0) + AUDIT.ready_timeout_s
