@@ -180,7 +180,7 @@ ENDINGS = {
 
 
 def refused(box: Box, source: str, status: str) -> errors.AgentError:
-    """Press until the scanner answers: SANE's own test device now and then hangs in its exit, which is V-28 and no page."""
+    """Press until the scanner answers: now and then SANE's test device hangs, which is V-28 and no page."""
     for turn in range(3):
         with pytest.raises(errors.DeviceError) as told:
             box.capture(f"{status}-{turn}", source)
