@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 from agent.web.pages.admin import PAGES
 from tests.peers.process import free_port
 from tests.system.world import PASSWORD, Box, Sandbox, wait_for
+from tests.system.world import Page as Client
 from tests.web.browser import LARGE, SMALL, shoot
 from tests.web.house import House, house
 
@@ -53,6 +54,17 @@ port = "{os.ttyname(theirs)}"
 def home(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     with house(browser, tmp_path_factory.mktemp("admin"), more=more) as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def administrator(home: House) -> Client:
+    """One login for all of these tests: tries at the door are counted."""
+    return home.box.person("administrator", "Оксана Адміністратор", screen=True)
+
+
+@pytest.fixture(scope="module")
+def wanted(home: House) -> dict[str, str]:
+    return places(home.box)
 
 
 def user_id(box: Box, name: str) -> str:
@@ -100,9 +112,10 @@ def whole(page: Page) -> None:
 
 @pytest.mark.parametrize("size", [SMALL, LARGE], ids=lambda size: str(size[0]))
 @pytest.mark.parametrize("language", ["uk", "en"])
-def test_every_screen_is_whole(home: House, language: str, size: tuple[int, int]) -> None:
-    wanted = places(home.box)
-    with home.seat("administrator", language, size) as page:
+def test_every_screen_is_whole(
+    home: House, administrator: Client, wanted: dict[str, str], language: str, size: tuple[int, int]
+) -> None:
+    with home.seat("administrator", language, size, client=administrator) as page:
         for name, address in wanted.items():
             page.goto(address, wait_until="domcontentloaded")
             expect(page.locator("html")).to_have_attribute("data-page", f"admin-{name}")
