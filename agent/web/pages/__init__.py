@@ -64,7 +64,7 @@ def _answer(
     except (NotLoggedIn, LoginAgain) as e:
         return _come_in(renderer, visit, e, page)
     except AgentError as e:
-        return HTMLResponse(renderer.html(visit, _refused(page, visit, e)), status_of(e))
+        return HTMLResponse(renderer.html(_standing(page, visit), _refused(page, visit, e)), status_of(e))
     if isinstance(answer, str):
         return RedirectResponse(answer, 303)
     if isinstance(answer, File):
@@ -133,6 +133,16 @@ def _told(page: Page, visit: Visit) -> dict[str, Any]:
         raise  # nothing can be remembered either
     except AgentError as e:
         return {"refused": e.to_wire()}
+
+
+def _standing(page: Page, visit: Visit) -> Visit:
+    """Return the visit with the address of the page that tells why an act was refused: it can be asked for again."""
+    shows = next((row for row in PAGES if row.method == "GET" and row.does is page.back), None)
+    if shows is None:
+        return visit
+    with suppress(KeyError):
+        return replace(visit, here=shows.path.format(**visit.path))
+    return visit
 
 
 def _refused(page: Page, visit: Visit, error: AgentError) -> Shown:

@@ -19,6 +19,12 @@
     const at = document.activeElement;
     return Boolean(at && at.matches("#main input:not([type=radio]):not([type=checkbox]), #main select, #main textarea") && (at.value || at.matches("select")));
   }
+  // What an administrator typed and did not send yet is not lost because the login became too old meanwhile.
+  function edited() {
+    if (!page().startsWith("admin")) return false;
+    return [...document.querySelectorAll("#main input:not([type=hidden]), #main textarea")].some((at) =>
+      at.matches("[type=radio], [type=checkbox]") ? at.checked !== at.defaultChecked : at.value !== at.defaultValue);
+  }
   function still() { return !down && performance.now() - touched >= QUIET_MS && !typing(); }
 
   // --- changes ----------------------------------------------------------------------------------------------
@@ -151,6 +157,7 @@
     const kind = /data-page="([a-z-]+)"/.exec(answer.responseText || "");
     if (kind && kind[1] !== page()) {
       event.detail.shouldSwap = false;
+      if (edited()) return;
       location.assign(answer.responseURL || location.href);
     }
   });
@@ -168,6 +175,9 @@
     known = facts();
     if (document.querySelector("#notice .message.fail")) play("refused");
     for (const said of document.querySelectorAll("#notice .message")) said.dataset.said = "";
+    // A refused form stands on the page that it came from: asking again shows that page and sends nothing twice.
+    const here = document.body.dataset.here;
+    if (here && here !== decodeURIComponent(location.pathname)) history.replaceState(null, "", encodeURI(here));
     document.documentElement.dataset.ready = "1";
     if (document.body.dataset.follows === "1") listen();
     proceed();

@@ -5,6 +5,7 @@ from __future__ import annotations
 from agent.actor import Act
 from agent.admin_view import ConfigurationView
 from agent.config_change import WATCH_S
+from agent.errors import OutOfDate
 from agent.web.pages.admin.shelf import SHELF
 from agent.web.pages.page import Page, Shown, Visit, get, post, show
 
@@ -37,6 +38,8 @@ def _withdraw(visit: Visit) -> str:
 def _confirm(visit: Visit) -> str:
     """Take the shown change into use; the answer goes out before the service restarts."""
     told = visit.form
+    if not told.get("digest", ""):
+        raise OutOfDate
     keep = told.get("keep", "") == "yes"
     visit.service.administration.configuration.confirm(
         told.get("digest", ""), told.get("box_name", ""), visit.actor, keep=keep
