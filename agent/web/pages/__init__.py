@@ -81,9 +81,9 @@ def _come_in(renderer: Renderer, visit: Visit, error: AgentError, page: Page) ->
     return RedirectResponse(f"{door}?next={quote(visit.here)}", 303)
 
 
-def _seen_with(back: Callable[[Visit], Shown]) -> Act:
-    """Return what it takes to see a page: its own row says so; whoever may act is not always who may look."""
-    return next((row.act for row in PAGES if row.method == "GET" and row.does is back), Act.SEE_PATIENTS)
+def _row_of(back: Callable[[Visit], Shown] | None) -> Page | None:
+    """Return the row that shows a page: what it takes to see it, and its address, stand there."""
+    return next((row for row in PAGES if row.method == "GET" and row.does is back), None)
 
 
 def lost(service: Service, identify: Identify, renderer: Renderer) -> Callable[[Request, Exception], Any]:
@@ -137,18 +137,17 @@ def _told(page: Page, visit: Visit) -> dict[str, Any]:
 
 def _standing(page: Page, visit: Visit) -> Visit:
     """Return the visit with the address of the page that tells why an act was refused: it can be asked for again."""
-    shows = next((row for row in PAGES if row.method == "GET" and row.does is page.back), None)
-    if shows is None:
-        return visit
+    shows = _row_of(page.back)
     with suppress(KeyError):
-        return replace(visit, here=shows.path.format(**visit.path))
+        return replace(visit, here=shows.path.format(**visit.path)) if shows else visit
     return visit
 
 
 def _refused(page: Page, visit: Visit, error: AgentError) -> Shown:
     """Return the page that tells why, on top of what is true now where the page can show that."""
     let_in = visit.may(page.act) and not isinstance(error, (NotLoggedIn, LoginAgain))
-    if page.back is not None and let_in and visit.may(_seen_with(page.back)):
+    shows = _row_of(page.back)
+    if page.back is not None and let_in and visit.may(shows.act if shows else Act.SEE_PATIENTS):
         with suppress(AgentError):
             truth = page.back(visit)
             return replace(truth, values={**truth.values, "error": error})

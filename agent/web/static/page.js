@@ -30,7 +30,9 @@
   // --- changes ----------------------------------------------------------------------------------------------
   function renew() {
     const parts = document.getElementById("main").dataset.renew;
-    const always = "#banner,#strip,#notice,#signals";
+    // Why a form was refused stays to be read; what the box says by itself comes and goes with its state.
+    const kept = document.querySelector("#notice[data-kept] .message:not([hidden])");
+    const always = kept ? "#banner,#strip,#signals" : "#banner,#strip,#notice,#signals";
     if (!still()) { wanted = true; return; }
     wanted = false;
     if (!window.htmx || document.querySelector(".htmx-request")) { wanted = true; return; }
