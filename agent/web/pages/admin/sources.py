@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from agent.actor import Act
 from agent.errors import NotFound
 from agent.web.pages.page import Page, Shown, Visit, get, post, show
+from agent.web.words import Words, words
 
 TEST_S = 20.0
+_SCAN = re.compile(r"scan: (?P<length>[0-9]+) characters, (?P<kind>.+)")
 
 
 def _sources(visit: Visit) -> Shown:
@@ -39,7 +43,23 @@ def _input(visit: Visit) -> Shown:
     found = next((view for view in inputs if view.name == visit.path["name"]), None)
     if found is None:
         raise NotFound
-    return show("admin_input.html", one=found, whole_s=TEST_S)
+    seen = [_said(words(visit.language), what) for what in found.seen]
+    return show("admin_input.html", one=found, seen=seen, whole_s=TEST_S)
+
+
+def _said(said: Words, what: str) -> str:
+    """Return what came in as a person reads it; of a code its length alone (`agent.input_test`)."""
+    scan = _SCAN.fullmatch(what)
+    if scan is None:
+        return {"capture": said._("Pedal: take a picture"), "clip": said._("Pedal: clip")}.get(what, what)
+    number = int(scan["length"])
+    told = said.ngettext("Code of %(num)s character", "Code of %(num)s characters", number) % {"num": number}
+    kinds = {
+        "digits": said._("digits"),
+        "letters and digits": said._("letters and digits"),
+        "GS1": said._("GS1, as on wristbands"),
+    }
+    return ", ".join(part for part in (told, kinds.get(scan["kind"], "")) if part)
 
 
 PAGES: tuple[Page, ...] = (
