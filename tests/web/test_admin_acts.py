@@ -82,6 +82,23 @@ def test_a_source_begins_anew(home: House, administrator: Client) -> None:
     home.box.wait_ready()
 
 
+def test_what_needs_attention_stands_first(home: House, administrator: Client) -> None:
+    with seated(home, administrator) as page:
+        ready(page, "/admin")
+        expect(page.locator("#first .message.ok")).to_be_visible()
+        home.box.post("/sources/us1/fault", {"fault": "no_signal"})
+        expect(page.locator("#first .message.fail")).to_contain_text("us1", timeout=20_000)  # by itself
+        shoot(page, "admin-overview-trouble-uk")
+        whole(page)
+        page.locator("#first .message.fail .button").first.click()
+        expect(page).to_have_url(re.compile("/admin/sources$"))
+        page.click("#show-us1")
+        page.click("#restart")
+        home.box.wait_ready()
+        ready(page, "/admin")
+        expect(page.locator("#first")).not_to_contain_text("us1", timeout=20_000)
+
+
 # --- certificates ----------------------------------------------------------------------------------------------------
 
 

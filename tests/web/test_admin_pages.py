@@ -34,7 +34,7 @@ def test_every_screen_is_whole(
             expect(page.locator("html")).to_have_attribute("data-page", f"admin-{name}")
             expect(page.locator("html")).to_have_attribute("data-ready", "1")
             if name == "source":
-                page.wait_for_function("document.getElementById('picture').hasAttribute('data-frame')")
+                expect(page.locator("#picture[data-frame]")).to_be_visible()
             shoot(page, f"admin-{name}-{language}")
             whole(page)
 
