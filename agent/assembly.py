@@ -141,7 +141,7 @@ class House:
             turned=self._worker("accounts"),
         )  # fmt: skip
         self.audit = audit_trail(
-            self._c, ground.store, ground.anchor, ground.launcher, stamp=self._now, turned=self._worker("audit")
+            self._c, ground.store, ground.anchor, ground.launcher, stamp=self._now, expect=ground.progress.expect
         )
         self.certificates = self._certificates()
         self.service = self._service()

@@ -14,13 +14,16 @@ from agent.accounts.passwords import Passwords
 from agent.accounts.people import People
 from agent.accounts.rules import AccountRules
 from agent.accounts.secrets import new_token
-from agent.audit import AuditTrail, Repository
+from agent.audit import AuditTrail, Repository, longest_send_s
 from agent.audit_anchor import Anchor
 from agent.clock import Clock
 from agent.config.schema import Configuration
 from agent.launcher import Launcher
 from agent.store import Store
 from agent.store.transition import Stamp
+
+_BESIDES_S = 60.0
+"""A turn of the audit may take so long besides sending: the start of its child, a slow disk."""
 
 
 class AccountRooms:
@@ -69,7 +72,7 @@ def audit_trail(
     launcher: Launcher,
     *,
     stamp: Callable[[], Stamp],
-    turned: Callable[[], None],
+    expect: Callable[[str, float], Callable[[], None]],
 ) -> AuditTrail:
     """Return the worker of the audit trail; without a repository it anchors only."""
     a = configuration.audit
@@ -88,5 +91,5 @@ def audit_trail(
         repository=repository if a.host else None,
         keep_s=a.keep_days * 86400.0,
         stamp=stamp,
-        turned=turned,
+        turned=expect("audit", _BESIDES_S + longest_send_s(a.timeout_s)),
     )

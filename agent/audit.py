@@ -40,6 +40,11 @@ class Repository:
     site: str
 
 
+def longest_send_s(timeout_s: float) -> float:
+    """Return how long one batch may take in all: name and connection, handshake, rows and their acknowledgement."""
+    return 3 * timeout_s
+
+
 def stand(store: Store, anchor: Anchor, stamp: Stamp) -> None:
     """At a start, before anything is written: see that the trail stands on its anchor, and write down when it does not.
 
@@ -144,7 +149,7 @@ class AuditTrail:
             **asdict(repository),
             "rows": [{"text": row.text, "sha256": row.sha256} for row in rows],
         }
-        self._child.request("send", request, deadline_s=3 * repository.timeout_s)
+        self._child.request("send", request, deadline_s=longest_send_s(repository.timeout_s))
 
     def _close(self) -> None:
         if self._child is not None:

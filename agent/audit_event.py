@@ -105,6 +105,7 @@ QUERY = _event(EventId.QUERY, "E")
 AUDIT_READ = _event(EventId.AUDIT_LOG_USED, "R")
 EMERGENCY = _event(EventId.SECURITY_ALERT, "E", TypeCode.EMERGENCY_OVERRIDE)
 NODE_REFUSED = _event(EventId.SECURITY_ALERT, "E", TypeCode.NODE_AUTHENTICATION)
+"""A destination failed in TLS, or somebody asked under a name or origin that is not the box's own (H5, H6)."""
 CONFIGURED = _event(EventId.SECURITY_ALERT, "E", TypeCode.SOFTWARE_CONFIGURATION)
 SECURITY_CONFIGURED = _event(EventId.SECURITY_ALERT, "E", TypeCode.SECURITY_CONFIGURATION)
 RESTRICTED = _event(EventId.SECURITY_ALERT, "E", TypeCode.RESTRICTED_FUNCTION)
@@ -124,6 +125,8 @@ AUDITED: Mapping[tuple[str, str], AuditEvent] = {
     ("exam", "release"): _event(EventId.BEGIN_TRANSFERRING, "E"),
     ("exam", "delivered"): _event(EventId.INSTANCES_TRANSFERRED, "R"),
     ("exam", "discard"): _event(EventId.STUDY_DELETED, "D"),
+    ("removal", "request"): _event(EventId.INSTANCES_ACCESSED, "D"),
+    ("clock", "confirm"): SECURITY_CONFIGURED,
     ("frame", "delete"): _event(EventId.INSTANCES_ACCESSED, "D"),
     ("frame", "restore"): _event(EventId.INSTANCES_ACCESSED, "U"),
     ("frame", "accept"): _event(EventId.INSTANCES_ACCESSED, "U"),

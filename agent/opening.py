@@ -14,11 +14,21 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from agent import confirmation, identity, typed_patient
+from agent.audit_event import MISMATCH, Result
 from agent.choosing import Choices
 from agent.clock import Clock
 from agent.confirmation import Allowed
 from agent.devices import Devices
-from agent.errors import AgentError, AnotherExamOpen, IdentityBlocked, NotFound, OrderChanged, OutOfDate, WrongState
+from agent.errors import (
+    AgentError,
+    AnotherExamOpen,
+    IdentityBlocked,
+    IdentityMismatch,
+    NotFound,
+    OrderChanged,
+    OutOfDate,
+    WrongState,
+)
 from agent.exam import Examinations, ending
 from agent.lifecycle import ExamState
 from agent.model import Equipment, IdentitySnapshot, Patient
@@ -77,7 +87,11 @@ class Opening:
         entry = self._entry(shown)
         if entry.step.blocked:
             raise IdentityBlocked(f"This worklist entry cannot be used: {', '.join(entry.step.blocked)}.")
-        mode = self._choices.assert_confirmed(source, entry, shown.mode, shown.typed, shown.holder)
+        try:
+            mode = self._choices.assert_confirmed(source, entry, shown.mode, shown.typed, shown.holder)
+        except IdentityMismatch as e:
+            self._tell_mismatch(entry.step.patient, e, who)
+            raise
         snapshot = identity.scheduled(
             entry.step,
             uid=self._uids(),
@@ -132,12 +146,23 @@ class Opening:
         site = self._choices.rules.site(exam.source)
         may = confirmation.allowed(site, found_by_scan=False, list_age_s=0.0, ages=self._choices.rules.ages)
         mode = shown.mode or ("click" if not shown.typed else "scan" if site == "scan" else "reenter")
-        self._assert_same_patient(exam, mode, shown.typed, may)
+        try:
+            self._assert_same_patient(exam, mode, shown.typed, may)
+        except IdentityMismatch as e:
+            self._tell_mismatch(exam.snapshot.patient, e, who)
+            raise
         snapshot = replace(exam.snapshot, confirmed_by=who, confirmation=mode)
         return Confirmed(snapshot=snapshot)
 
     def _assert_same_patient(self, exam: Exam, mode: str, typed: str, may: Allowed) -> None:
         confirmation.assert_confirmed(exam.snapshot.patient, mode, typed, may, self._choices.rules.gsrn_prefixes)
+
+    def _tell_mismatch(self, patient: Patient, mismatch: IdentityMismatch, who: str) -> None:
+        """Keep for the audit that the wristband of another patient was scanned; durable on return."""
+        self._store.audit.record(
+            MISMATCH, self._exams.stamp(who), Result.MINOR_FAILURE, act="confirm", patient_id=patient.patient_id,
+            patient_name=patient.patient_name, reason=f"another wristband: {mismatch.facts.get('differs', '')}",
+        )  # fmt: skip
 
     # --- opening --------------------------------------------------------------------------------------------
 

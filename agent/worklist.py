@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from agent.audit_event import QUERY, Result
 from agent.clock import Clock
 from agent.errors import AgentError, PeerError, WorklistUnreachable
 from agent.model import ClockTrust, PeerAddress, WorklistAnswer, WorklistQuery
@@ -22,6 +23,10 @@ from agent.store import Store
 from agent.store.transition import Stamp
 
 _TURN_S = 10.0
+_KEYS = frozenset(
+    {"patient_id", "accession_number", "patient_name", "date_from", "date_to", "modality", "station_ae_title"}
+)
+"""What of a query says whom it was about."""
 _SECONDS_PER_ANSWER = 0.1
 
 
@@ -83,8 +88,12 @@ class Worklist:
 
         Raises `WorklistUnreachable` or `WorklistRefused` with the failing phase in words.
         """
-        answer = self._ask(self._window())
+        query = self._window()
+        answer = self._ask(query)
+        before = {entry.step for entry in self._store.worklists.get().entries}
         self._store.worklists.replace(answer, self._stamp())
+        if not before.issuperset(answer.steps):  # a list that tells of nobody new is no disclosure
+            self._tell(query, str(len(answer.steps)), Result.SUCCESS)
         self._notice("worklist", "")
         return answer
 
@@ -120,7 +129,19 @@ class Worklist:
         keys = replace(
             self._query(), patient_id=patient_id, accession_number=accession_number, patient_name=patient_name
         )
-        return self._ask(keys, deadline_s)
+        try:
+            answer = self._ask(keys, deadline_s)
+        except AgentError as e:
+            self._tell(keys, e.code, Result.MINOR_FAILURE)
+            raise
+        self._tell(keys, str(len(answer.steps)), Result.SUCCESS)
+        return answer
+
+    def _tell(self, query: WorklistQuery, came: str, result: Result) -> None:
+        """Keep for the audit what was asked for (PS3.15 A.5.3.10); `came`: how many entries, or why none. Durable."""
+        asked = {key: value for key, value in asdict(query).items() if key in _KEYS and value}
+        text = "&".join(f"{key}={value}" for key, value in asked.items())
+        self._store.audit.record(QUERY, self._stamp(), result, subject="worklist", query=text, reason=came)
 
     def find(self, numbers: tuple[str, ...], until_s: float, deadline_s: float) -> int:
         """Ask the server for the entries that carry one of `numbers` (an order's, else a patient's) and keep them.

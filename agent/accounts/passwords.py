@@ -6,6 +6,7 @@ The only owner of argon2-cffi. A wrong name costs the same work as a wrong passw
 from __future__ import annotations
 
 import threading
+import unicodedata
 
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import Argon2Error, InvalidHashError
@@ -32,7 +33,7 @@ class Passwords:
     def hashed(self, secret: str) -> str:
         """Return the hash of a new secret; raises `LoginBusy`."""
         with self._turn():
-            return self._hasher.hash(secret)
+            return self._hasher.hash(_one_form(secret))
 
     def fits(self, kept: str, secret: str) -> bool:
         """Return whether `secret` is the one that was hashed as `kept`; empty: it never is, at the same cost.
@@ -41,7 +42,7 @@ class Passwords:
         """
         with self._turn():
             try:
-                return self._hasher.verify(kept or self._dummy, secret[: LONGEST + 1]) and bool(kept)
+                return self._hasher.verify(kept or self._dummy, _one_form(secret)) and bool(kept)
             except (Argon2Error, InvalidHashError):
                 return False
 
@@ -51,6 +52,11 @@ class Passwords:
 
     def _turn(self) -> _Turn:
         return _Turn(self._queue, self._turns)
+
+
+def _one_form(secret: str) -> str:
+    """Return a secret as it is hashed: № is No on every keyboard, й is й however it was put together; bounded."""
+    return unicodedata.normalize("NFKC", secret[: 4 * LONGEST])[: LONGEST + 1]
 
 
 class _Turn:

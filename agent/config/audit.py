@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from agent.config.section import Complaint, Section
-from agent.config.values import FilePath, HostOrEmpty, LongString, Seconds, Verify, setting
+from agent.config.values import FilePath, HostOrEmpty, LongString, Verify, setting
 
 
 class AuditPolicy(Section):
@@ -30,7 +30,9 @@ class AuditPolicy(Section):
         90, "How long a row stays here after the repository has it; what was not delivered stays.", unit="days", ge=1,
         le=3650,
     )  # fmt: skip
-    timeout_s: Seconds = setting(20.0, "Longest wait for the connection, and for one batch of rows.", unit="s")
+    timeout_s: float = setting(
+        20.0, "Longest wait for the connection, and for one batch of rows.", unit="s", gt=0, le=60
+    )
 
     @classmethod
     def complaints(cls, raw: Mapping[str, Any]) -> Iterator[Complaint]:

@@ -162,8 +162,9 @@ def _on_signals(action: Callable[[int, FrameType | None], Any] | signal.Handlers
 
 def _stay(commands: Commands, story: Story) -> None:
     stop = threading.Event()
-    page = commands.ask("status")["page"]
+    code = commands.ask("enrol-code")
     _on_signals(lambda _number, _frame: stop.set())
-    story.tell(f"the page: {page} (its certificate was made here); Ctrl+C ends everything")
+    story.tell(f"the page: {code['page']}enrol (its certificate was made here, SHA-256 {code['fingerprint']})")
+    story.tell(f"enrolment code of the first administrator: {code['code']}; Ctrl+C ends everything")
     while not stop.wait(1.0):
         pass

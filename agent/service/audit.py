@@ -7,10 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 from agent.accounts_view import AuditRowView, VerifyView
-from agent.actor import Actor
+from agent.actor import Actor, Role
 from agent.audit_anchor import Anchor, verify
-from agent.audit_event import AUDIT_READ, MEANINGS, AuditEvent, Result
+from agent.audit_event import AUDIT_READ, MEANINGS, NODE_REFUSED, RESTRICTED, AuditEvent, Result
+from agent.seldom import Seldom
 from agent.store import AuditRow, Stamp, Store
+
+_AGAIN_S, _MOST_TOLD = 600.0, 256
+"""So long is what was refused not told again, and so many different ones are told in that time."""
 
 
 class Audit:
@@ -18,6 +22,7 @@ class Audit:
 
     def __init__(self, store: Store, anchor: Anchor, *, stamp: Callable[[str], Stamp]) -> None:
         self._store, self._anchor, self._stamp = store, anchor, stamp
+        self._seldom = Seldom(seconds=_AGAIN_S, most=_MOST_TOLD)
 
     def record(
         self, actor: Actor, event: AuditEvent, *, result: Result = Result.SUCCESS, subject: str = "", **told: Any
@@ -30,6 +35,18 @@ class Audit:
             event, self._stamp(actor.name), result, subject=subject, role=actor.role.value, address=actor.address,
             **told,
         )  # fmt: skip
+
+    def refused(self, actor: Actor, act: str) -> None:
+        """Append that `actor` asked for what the role does not permit; the same again makes no row for a while."""
+        if self._seldom.first(f"{actor.role}\x1f{actor.name}\x1f{act}"):
+            self.record(actor, RESTRICTED, result=Result.MINOR_FAILURE, subject=act, reason="not permitted")
+
+    def foreign(self, address: str, what: str) -> None:
+        """Append that a request under a foreign name or origin came from `address`; the same again makes no row for
+        a while, and a flood from many addresses makes a bounded number of rows."""
+        if self._seldom.first(f"{address}\x1f{what}"):
+            actor = Actor(name="", role=Role.NOBODY, address=address)
+            self.record(actor, NODE_REFUSED, result=Result.SERIOUS_FAILURE, subject="page", reason=what)
 
     def read(self, actor: Actor, *, before: int = 0, limit: int = 200) -> tuple[AuditRowView, ...]:
         """Return the newest rows before a number (zero: the newest of all); that they were read is a row itself."""

@@ -55,7 +55,8 @@ def append(
 def canonical(values: dict[str, Any]) -> str:
     """Return one row as text: sorted keys, no spaces, nothing empty."""
     kept = {key: value for key, value in values.items() if value not in ("", None, [], {})}
-    return json.dumps(kept, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    text = json.dumps(kept, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return text.encode("utf-8", "replace").decode()  # half a surrogate pair, as a program may send it, is no text
 
 
 def after_change(
@@ -124,6 +125,11 @@ def _job(connection: Connection, job_id: str) -> dict[str, Any]:
     return {} if row is None else {**_exam(connection, row["exam_id"]), "destination": row["destination"]}
 
 
+def _removal(connection: Connection, removal_id: str) -> dict[str, Any]:
+    row = connection.execute("SELECT exam_id FROM removal WHERE removal_id = ?", (removal_id,)).fetchone()
+    return {} if row is None else _exam(connection, row["exam_id"])
+
+
 def _account(connection: Connection, account_id: str) -> dict[str, Any]:
     row = connection.execute("SELECT name, role FROM account WHERE account_id = ?", (account_id,)).fetchone()
     return {} if row is None else {"user": row["name"], "role": row["role"]}
@@ -153,6 +159,7 @@ _TELLERS = {
     "exam": _exam,
     "frame": _frame,
     "job": _job,
+    "removal": _removal,
     "account": _account,
     "session": _session,
     "screen": _screen,

@@ -91,16 +91,16 @@ def _study(message: Element, row: Mapping[str, Any], study: str) -> None:
     SubElement(described, "ParticipantObjectName").text = study
     if row.get("confirmation"):
         _detail(described, "confirmation", row["confirmation"])
+    content = SubElement(described, "ParticipantObjectDescription")
     if accession := row.get("accession"):
-        SubElement(described, "Accession", Number=_clean(accession))
-    instances = row.get("instances", [])
+        SubElement(content, "Accession", Number=_clean(accession))
     for uid, number in row.get("classes", {}).items():
-        SubElement(described, "SOPClass", UID=uid, NumberOfInstances=str(number))
-    if instances:
-        kept = SubElement(described, "SOPClass", NumberOfInstances=str(len(instances)))
+        SubElement(content, "SOPClass", UID=uid, NumberOfInstances=str(number))
+    if instances := row.get("instances", []):
+        kept = SubElement(content, "SOPClass", NumberOfInstances=str(len(instances)))
         for uid in instances:
             SubElement(kept, "Instance", UID=uid)
-    SubElement(SubElement(described, "ParticipantObjectContainsStudy"), "StudyIDs", UID=study)
+    SubElement(SubElement(content, "ParticipantObjectContainsStudy"), "StudyIDs", UID=study)
 
 
 def _patient(message: Element, row: Mapping[str, Any]) -> None:

@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute
 
 from agent.accounts.credentials import Issued
 from agent.actor import NOBODY, Act, Actor, may
-from agent.errors import AgentError
+from agent.errors import AgentError, BadRequest
 from agent.service import NewScreen, Service
 from agent.web.api import Identify, status_of, waiting
 from agent.web.route import ActRoute
@@ -32,6 +32,17 @@ def next_page(wanted: str) -> str:
     parts = urlsplit(wanted)
     own = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and not (parts.scheme or parts.netloc)
     return wanted[:512] if own and wanted.isprintable() and "\\" not in wanted else "/"
+
+
+def scale(typed: str) -> float:
+    """Return the pixels per millimetre that somebody typed, with a point or a comma; nothing typed: zero, unknown.
+
+    Raises `BadRequest`.
+    """
+    number = typed.strip().replace(",", ".")
+    if number and not (number.isascii() and number.replace(".", "", 1).isdigit() and len(number) <= 8):
+        raise BadRequest("Pixels per millimetre are a number, as 4.63.")
+    return float(number or 0)
 
 
 def form_of(raw: bytes) -> Form:
@@ -72,12 +83,11 @@ class AccountPages:
         )
 
     def _enrol_screen(self, request: Request, form: Form) -> Issued:
-        scale = form.get("pixels_per_mm", "")
         screen = NewScreen(
             name=form.get("name", ""),
             source=form.get("source", ""),
             language=form.get("language", ""),
-            pixels_per_mm=float(scale) if scale.replace(".", "", 1).isascii() and scale[:1].isdigit() else 0.0,
+            pixels_per_mm=scale(form.get("pixels_per_mm", "")),
         )
         actor = self._identify(request)
         return self._service.accounts.enrol_screen(screen, actor, credentials(request), form.get("code", ""))

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute
 
 from agent import errors
-from agent.actor import Actor, assert_may
+from agent.actor import Actor
 from agent.errors import AgentError
 from agent.plain import to_plain
 from agent.review_errors import PicturesBusy
@@ -22,6 +22,7 @@ from agent.web.looking import Looking
 from agent.web.openapi import description
 from agent.web.operation import Answered, Call, Operation, parsed
 from agent.web.operations import OPERATIONS
+from agent.web.permit import permit
 from agent.web.route import ActRoute
 from agent.web.session import credentials, keep
 from agent.web.streams import Streams
@@ -132,7 +133,7 @@ def _route(service: Service, identify: Identify, operation: Operation) -> ActRou
 
 def _answer(service: Service, identify: Identify, operation: Operation, request: Request, raw: bytes) -> Any:
     actor = identify(request)
-    assert_may(actor, operation.act)
+    permit(service, actor, operation.act)
     call = Call(
         actor=actor,
         path=request.path_params,

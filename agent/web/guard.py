@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
 
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -45,6 +46,8 @@ class Door:
     trusted: bool = False
     """The unix socket that only the box's own user opens: no host, no origin, no rate."""
     requests_per_s: int = 100
+    alarm: Callable[[str, str], None] | None = None
+    """Told address and what, when a request under a foreign name or from another site was refused; may block."""
 
 
 class Guard:
@@ -63,9 +66,15 @@ class Guard:
         if refusal is None:
             body, refusal = await _body(scope, receive)
         if refusal is not None:
+            await self._tell(scope, refusal.status_code)
             await refusal(scope, receive, send)
             return
         await self._app(scope, _again(body, receive), send)
+
+    async def _tell(self, scope: Scope, status: int) -> None:
+        what = {400: "foreign host name", 403: "foreign origin"}.get(status)
+        if what is not None and self._door.alarm is not None:
+            await run_in_threadpool(self._door.alarm, (scope.get("client") or ("",))[0], what)
 
     def _refusal(self, scope: Scope) -> PlainTextResponse | None:
         headers = Headers(scope=scope)

@@ -28,6 +28,7 @@ from agent.web.guard import Door
 from agent.web.look import Look
 from agent.web.redirect import redirect
 
+_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
 _START_TIMEOUT_S = 20.0
 _STOP_TIMEOUT_S = 3.0
 
@@ -55,9 +56,11 @@ class Server:
         page_socket = _bound(listen.address, listen.port)
         self._control_path = socket_path
         host, port = page_socket.getsockname()[:2]
+        if host in _EVERYWHERE and listen.names:  # nobody can type that address
+            host = min(listen.names)
         self.address = f"https://{f'[{host}]' if ':' in host else host}:{port}/"
         names = listen.names | {"localhost"}
-        door = Door(names=names, requests_per_s=listen.requests_per_s)
+        door = Door(names=names, requests_per_s=listen.requests_per_s, alarm=service.audit.foreign)
         outside = [(_tls_server(application(service, door, look), listen), page_socket)]
         if listen.redirect_port:
             plain = _Quiet(uvicorn.Config(redirect(names, port), http=Connection, **_COMMON))

@@ -422,3 +422,16 @@ def test_streams_are_bounded(box: Box) -> None:
     for connection, answer in open_ones:
         answer.close()
         connection.close()
+
+
+def test_a_page_that_listens_everywhere_is_told_by_its_name_and_answers_to_its_addresses(tmp_path: Path) -> None:
+    toml = toml_for_peer(1).replace("[web]\n", '[web]\nlisten = "0.0.0.0"\nnames = ["us-room-2.example"]\n')
+    with box_in(tmp_path / "box", toml) as box:
+        assert re.fullmatch(r"https://us-room-2\.example:\d+/", box.get("/status")["page"])
+        assert box.post("/enrolment-code")["page"] == box.get("/status")["page"]
+        port = int(box.get("/status")["page"].split(":")[2].rstrip("/"))
+        page = Page(f"https://127.0.0.1:{port}/", box.data / "page.crt")
+        assert page.get("/login").status == 200
+        assert page.ask("GET", "/login", Host=f"us-room-2.example:{port}").status == 200
+        for host in ("0.0.0.0", "192.0.2.7", "127.0.0.2"):
+            assert page.ask("GET", "/login", Host=host).status == 400

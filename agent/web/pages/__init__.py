@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute
 
 from agent import errors
-from agent.actor import NOBODY, Act, Actor, assert_may
+from agent.actor import NOBODY, Act, Actor
 from agent.error import from_wire
 from agent.errors import AgentError, LoginAgain, NotLoggedIn, StorageError
 from agent.service import Service
@@ -23,6 +23,7 @@ from agent.web.api import Identify, on_no_route, status_of
 from agent.web.pages import admin, confirm, correct, finish, live, queue, review, tray, worklist
 from agent.web.pages.page import File, Page, Shown, Visit, fields
 from agent.web.pages.render import Renderer
+from agent.web.permit import permit
 from agent.web.route import ActRoute
 
 PAGES: tuple[Page, ...] = (
@@ -58,7 +59,7 @@ def _answer(
     visit = Visit(service=service, actor=NOBODY, here=request.url.path)
     try:
         visit = renderer.spoken(replace(visit, actor=identify(request)))
-        assert_may(visit.actor, page.act)
+        permit(service, visit.actor, page.act)
         visit = _visit(request, raw, visit, page.longest)
         answer = page.does(visit) if page.method == "GET" else _acted(page, visit)
     except (NotLoggedIn, LoginAgain) as e:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from tests.system.world import PASSWORD, Page
 
 COMMAND = [sys.executable, "-P", "-m", "agent.cli"]
 
@@ -61,6 +64,23 @@ def test_sandbox_leaves_a_configuration_alone_that_is_not_its_own(tmp_path: Path
         assert process.wait(timeout=20) == 1
     assert (tmp_path / "config.toml").read_text() == "[box]\n"
     assert [file.name for file in tmp_path.iterdir()] == ["config.toml"]
+
+
+def test_a_kept_demonstration_prints_where_and_with_which_code_to_enrol(tmp_path: Path) -> None:
+    with running("demo", "--folder", str(tmp_path), "--keep") as process:
+        assert process.stdout is not None
+        said = next(line for line in process.stdout if "/enrol " in line)
+        address, code = re.search(r"https://\S+", said), next(process.stdout).split(": ")[1].split(";")[0]
+        assert address is not None
+        (certificate,) = tmp_path.rglob("page.crt")
+        page = Page(address[0], certificate)
+        assert page.get("/enrol").status == 200
+        assert page.api("POST", "/enrol", {"code": code, "name": "Інна", "password": PASSWORD})["fresh"]
+        assert page.get("/").status == 200
+        process.terminate()
+        told, _ = process.communicate(timeout=40)
+        assert process.returncode == 0
+        assert "delivered: " in told
 
 
 @pytest.mark.parametrize("moment", ["starting a RIS", "the box runs"])
