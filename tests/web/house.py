@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,13 +61,26 @@ class House:
 
 
 @contextmanager
-def house(browser: Browser, folder: Path, *, confirmation: str = "click", more: str = "", undo_s: int = 60) -> Iterator[House]:
-    """Run everything below `folder` for the length of the block."""
+def house(
+    browser: Browser,
+    folder: Path,
+    *,
+    confirmation: str = "click",
+    more: str | Callable[[Sandbox], str] = "",
+    undo_s: int = 60,
+    port: int = 0,
+) -> Iterator[House]:
+    """Run everything below `folder` for the length of the block; `more` is added to the configuration.
+
+    `port`: where the page is, also after a restart; 0: anywhere.
+    """
     with sandbox_in(folder / "sandbox") as sandbox:
         toml = toml_for(sandbox, undo_window_s=undo_s)
         toml = toml.replace('confirmation = "click"', f'confirmation = "{confirmation}"')
-        toml = toml.replace("[source.object]", f"{PRESETS}[source.object]", 1).replace("[web]\n", "[web]\nrequest_limit = 10000\n")
-        with box_in(folder / "box", toml + more) as box:
+        toml = toml.replace("[source.object]", f"{PRESETS}[source.object]", 1)
+        toml = toml.replace("[web]\n", "[web]\nrequest_limit = 10000\n", 1)
+        toml = toml.replace("\nport = 0\n", f"\nport = {port}\n", 1)
+        with box_in(folder / "box", toml + (more if isinstance(more, str) else more(sandbox))) as box:
             found = House(browser, sandbox, box)
             found.refresh()
             yield found
