@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -57,9 +58,8 @@ class Certificates:
         try:
             child.wait_ready()
             for name, path in self._files.items():
-                with suppress(AgentError):  # what cannot be read is told where it is used
-                    answer, _ = child.request("certificate", {"path": path}, deadline_s=_READ_S)
-                    self._expiry[name] = datetime.fromisoformat(str(answer["not_after"])).timestamp()
+                with suppress(AgentError, OSError):  # what cannot be read is told where it is used
+                    self._expiry[name] = _ends(child, path)
                     self._warn(name)
         finally:
             child.stop()
@@ -75,3 +75,13 @@ class Certificates:
             words = f"The certificate {name} ends in {max(0, int(left))} days." if left > 0 else f"{name} has ended."
             self._store.records.raise_alarm(code, name, words, stamp)
             self._notice("alarm", name)
+
+
+def _ends(child: Child, path: str) -> float:
+    """Return when the certificate at `path` ends, Unix seconds; the child is another user and gets a descriptor."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        answer, _ = child.request("certificate", {}, [fd], deadline_s=_READ_S)
+    finally:
+        os.close(fd)
+    return datetime.fromisoformat(str(answer["not_after"])).timestamp()

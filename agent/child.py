@@ -13,6 +13,7 @@ import socket
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from time import monotonic
 from typing import Any
 
@@ -34,15 +35,19 @@ SOURCE = ChildKind(
     beat_timeout_s=10.0,
     beats_while_busy=True,
 )
-BUILD = ChildKind(name="build", module="agent.objects", data_limit_mb=1024, resident_limit_mb=400)
-PEER = ChildKind(name="peer", module="agent.dimse", data_limit_mb=512, resident_limit_mb=200)
+SCREEN = replace(SOURCE, place="screen")
+"""A source that is reached over the network."""
+BUILD = ChildKind(name="build", module="agent.objects", data_limit_mb=1024, resident_limit_mb=400, place="build")
+PEER = ChildKind(name="peer", module="agent.dimse", data_limit_mb=512, resident_limit_mb=200, place="peer")
 LISTENER = ChildKind(
     name="listener",
     module="agent.dimse.listener",
     data_limit_mb=256,
     resident_limit_mb=100,
     beats_while_busy=True,
+    place="peer",
 )
+KINDS = (SOURCE, SCREEN, BUILD, PEER, LISTENER)
 
 
 class Child:

@@ -21,13 +21,13 @@ from agent.config.load import load
 from agent.config.schema import Configuration
 from agent.errors import AgentError, AnotherWriter, DatabaseDamaged, DiskFull, StorageError
 from agent.host import SystemClock, boot_id, chacha_configuration, kill_steps
-from agent.launcher import ExecLauncher
 from agent.ops import journal, manager
 from agent.ops.progress import Progress
 from agent.peers import Peers
 from agent.rebuild import Rebuild, set_aside
 from agent.recovery import BootReport, BootScan, lock_data_folder
 from agent.service import Service
+from agent.spawned import launcher_of
 from agent.spool import FRAME, Spool
 from agent.store import Store
 from agent.store.transition import Stamp
@@ -104,8 +104,8 @@ class Supervisor:
         clean = store.records.begin_run(boot_id(), self.stamp())
         report = BootScan(store, spool, self.stamp()).run()
         _tell_report(report, clean=clean)
-        launcher = ExecLauncher()
-        peers = Peers(launcher, chacha=chacha_configuration(self._root))
+        launcher = launcher_of(os.environ)
+        peers = Peers(launcher, chacha=chacha_configuration())
         progress = Progress(self._clock.monotonic)
         ground = Ground(
             configuration=self._configuration,

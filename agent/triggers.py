@@ -10,13 +10,14 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
-from agent.child import SOURCE, Child
+from agent.child import SCREEN, SOURCE, Child
 from agent.clips import Clips
 from agent.errors import AgentError
 from agent.exam import Examinations, Press
 from agent.launcher import Launcher
 from agent.ops import journal
 from agent.scans import Scans
+from drivers.table import over_network
 
 _TURN_S = 5.0
 
@@ -76,7 +77,8 @@ class Triggers:
         if child is not None:
             child.stop()
         try:
-            child = Child(SOURCE, self._launcher, self._receiver(setup.source))
+            kind = SCREEN if over_network(setup.driver, setup.options) else SOURCE
+            child = Child(kind, self._launcher, self._receiver(setup.source))
             self._children[setup.name] = child
             child.wait_ready()
             child.request("open", {"driver": setup.driver, "options": setup.options}, deadline_s=30.0)
