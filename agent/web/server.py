@@ -18,6 +18,7 @@ from typing import Any
 import uvicorn
 
 from agent.errors import StorageError
+from agent.ops import handed
 from agent.service import Service
 from agent.web.app import application
 
@@ -38,7 +39,7 @@ class Server:
         key_file: str,
         socket_path: Path,
     ) -> None:
-        self._page_socket = _bound(listen, port)
+        self._page_socket = handed.listening(handed.PAGE) or _bound(listen, port)
         self._control_path = socket_path
         self._control_socket = _bound_private(socket_path)
         host, bound_port = self._page_socket.getsockname()[:2]
@@ -111,7 +112,10 @@ class _Quiet(uvicorn.Server):
 
 def _bound(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock = socket.socket(family, socket.SOCK_STREAM)
+    except OSError as e:
+        raise StorageError("No socket was handed over for the page, and this unit may open none.") from e
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         sock.bind((host, port))
