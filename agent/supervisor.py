@@ -17,10 +17,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agent.assembly import Ground, House
-from agent.config.load import load
 from agent.config.schema import Configuration
 from agent.errors import AgentError, AnotherWriter, DatabaseDamaged, DiskFull, StorageError
 from agent.host import SystemClock, boot_id, chacha_configuration, kill_steps
+from agent.last_good import GOOD_AFTER_S, Chosen, LastGood
 from agent.ops import journal, manager
 from agent.ops.progress import Progress
 from agent.peers import Peers
@@ -37,14 +37,18 @@ _MIGRATE_TIMEOUT_S = 120.0
 _STOP_TIMEOUT_S = 4.0
 _WATCH_S = 2.0
 _FULL_S = 2.0
+_LAST_GOOD_WORDS = "The new configuration failed three times; the box works with the one before. IT must look at it."
 EXIT_OK, EXIT_BROKEN, EXIT_ANOTHER = 0, 70, 75
 
 
 class Supervisor:
     """One run of the box."""
 
-    def __init__(self, configuration: Configuration) -> None:
+    def __init__(
+        self, configuration: Configuration, *, is_last_good: bool = False, proven: Callable[[], None] = lambda: None
+    ) -> None:
         self._configuration = configuration
+        self._is_last_good, self._proven = is_last_good, proven
         self._root = Path(configuration.box.data_dir)
         self._run_id = uuid.uuid4().hex
         self._clock = SystemClock(configuration.box.timezone, host_is_trusted=configuration.box.clock == "host")
@@ -104,6 +108,7 @@ class Supervisor:
         clean = store.records.begin_run(boot_id(), self.stamp())
         report = BootScan(store, spool, self.stamp()).run()
         _tell_report(report, clean=clean)
+        self._tell_configuration(store)
         launcher = launcher_of(os.environ)
         peers = Peers(launcher, chacha=chacha_configuration())
         progress = Progress(self._clock.monotonic)
@@ -181,13 +186,25 @@ class Supervisor:
 
     def _watch(self, service: Service, progress: Progress) -> None:
         interval = manager.watchdog_interval_s()
+        good_at: float | None = self._clock.monotonic() + GOOD_AFTER_S
         while not self._stop.wait(min(_WATCH_S, interval or _WATCH_S)):
             late = progress.late()
             if late:
                 journal.say(logging.ERROR, "no progress", workers=",".join(late))
             elif interval is not None:
                 manager.tell("WATCHDOG=1")
+            if good_at is not None and not late and self._clock.monotonic() >= good_at:
+                good_at = None
+                self._proven()
             manager.tell(f"STATUS={_status_line(service)}")
+
+    def _tell_configuration(self, store: Store) -> None:
+        records, code, subject = store.records, "B-21", "configuration"
+        if self._is_last_good:
+            records.raise_alarm(code, subject, _LAST_GOOD_WORDS, self.stamp())
+            journal.say(logging.CRITICAL, "the last good configuration is used", code=code)
+        else:
+            records.clear_alarm(code, subject, self.stamp())
 
     def _join(self) -> None:
         until = self._clock.monotonic() + _STOP_TIMEOUT_S
@@ -233,9 +250,20 @@ def run(config_path: Path, stop: threading.Event | None = None) -> int:
     Raises `ConfigurationError`, `AnotherWriter`, `SchemaTooNew` or `StorageError` before anything started.
     """
     journal.start()
-    supervisor = Supervisor(load(config_path))
+    memory = LastGood.of(os.environ)
+    chosen = memory.choose(config_path)
+    supervisor = _supervisor(chosen, memory)
     stop = stop or threading.Event()
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: stop.set())
-    return supervisor.run(stop)
+    status = supervisor.run(stop)
+    if status == EXIT_OK:
+        memory.stopped()
+    return status
+
+
+def _supervisor(chosen: Chosen, memory: LastGood) -> Supervisor:
+    return Supervisor(
+        chosen.configuration, is_last_good=chosen.is_last_good, proven=lambda: memory.proven(chosen)
+    )
