@@ -50,11 +50,11 @@ lock: ## resolve the locked dependencies of the package anew
 
 deb-test: prepare-test ## install, run, upgrade, remove and purge the package on plain Debian 12 and 13
 	@image/prepare.sh run.txt test.txt host.txt
-	@$(PY) -m pytest -q tests/host/test_deb.py --deb
+	@$(PY) -m pytest -q -s tests/host/on_debian.py
 
 host-test: prepare-test ## the service under a real systemd: sandboxes, limits, watchdog, kills, stop
 	@image/prepare.sh run.txt test.txt host.txt
-	@$(PY) -m pytest -q tests/host/test_systemd.py --deb
+	@$(PY) -m pytest -q -s tests/host/on_systemd.py
 
 clean: ## remove what was made here
 	@rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
