@@ -60,13 +60,16 @@ DATABASE, KEY = "/var/lib/modality-agent/agent.sqlite3", "/etc/modality-agent/tl
 @pytest.fixture(scope="module")
 def machine() -> Iterator[Machine]:
     base, package = machines.plain("bookworm"), machines.package("bookworm")
-    with tempfile.TemporaryDirectory(prefix="agent-host-") as folder, machines.layer(base, Path(folder)) as root:
-        with machines.booted(root) as machine:
-            machine.limits()
-            install(machine, package)
-            assert machine.run("systemctl", "is-active", CORE, check=False).strip() == "inactive", "not set up yet"
-            set_up(machine)
-            yield machine
+    with (
+        tempfile.TemporaryDirectory(prefix="agent-host-") as folder,
+        machines.layer(base, Path(folder)) as root,
+        machines.booted(root) as machine,
+    ):
+        machine.limits()
+        install(machine, package)
+        assert machine.run("systemctl", "is-active", CORE, check=False).strip() == "inactive", "not set up yet"
+        set_up(machine)
+        yield machine
 
 
 def fresh(machine: Machine) -> float:

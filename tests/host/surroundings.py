@@ -17,7 +17,8 @@ cp /srv/sandbox/pki/ca.crt /srv/sandbox/pki/agent.crt /srv/sandbox/pki/agent.key
 chmod 644 /etc/modality-agent/tls/*.crt
 sed -e 's#"/srv/sandbox/pki/#"tls/#' -e 's#^data_dir.*#data_dir = "/var/lib/modality-agent"#' \
     -e 's#^driver = "simulator"#driver = "simulator"\\nclip = { output = "video-photographic" }#' \
-    -e 's#^modality = "US"#modality = "XC"\\nanatomic_region = { value = "39937001", scheme = "SCT", meaning = "Skin" }#' \
+    -e 's#^modality = "US"#modality = "XC"\\nREGION#' \
+    -e 's#REGION#anatomic_region = { value = "39937001", scheme = "SCT", meaning = "Skin" }#' \
     /srv/sandbox/config.toml > /etc/modality-agent/config.toml
 systemd-tmpfiles --create modality-agent.conf
 """
@@ -46,9 +47,9 @@ def _signal(machine: Machine) -> str:
     return str(json.loads(said)["sources"][0]["signal"]) if said.startswith("{") else ""
 
 
-def exam(machine: Machine, *, clip: bool = False) -> None:
+def exam(machine: Machine, *, clip: bool = False, refresh: bool = True) -> None:
     """Open an exam of the first patient, take a picture (and a clip) and finish it."""
-    key = machine.agent("worklist", "--refresh")["entries"][0]["key"]
+    key = machine.agent("worklist", *(["--refresh"] if refresh else []))["entries"][0]["key"]
     machine.run("modality-agent", "exam", "start", key)
     machine.run("modality-agent", "capture")
     if clip:
