@@ -3,7 +3,9 @@
 PY := .venv/bin/python
 KILLS ?= 200
 WORKERS ?= 3
-.PHONY: help demo test check bench soak kill-test vivid-test locale prepare-run prepare-test clean
+SUITE ?= bookworm
+ARCH ?= $(shell dpkg --print-architecture 2>/dev/null || echo amd64)
+.PHONY: help demo test check bench soak kill-test vivid-test locale deb debs lock deb-test machine-test prepare-run prepare-test clean
 
 help: ## print this
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,6 +42,23 @@ vivid-test: prepare-test ## grabbers and triggers on a real kernel in a guest (R
 
 locale: prepare-test ## collect every text that a person can meet, compile the translations, name what lacks one
 	@$(PY) -m tests.locale
+
+deb: ## build the Debian package into dist/ (SUITE=bookworm|trixie ARCH=amd64|arm64)
+	@nice python3 packaging/build.py --suite $(SUITE) --architecture $(ARCH)
+
+debs: ## build the Debian packages of every suite and architecture
+	@for s in bookworm trixie; do for a in amd64 arm64; do nice python3 packaging/build.py --suite $$s --architecture $$a || exit 1; done; done
+
+lock: ## resolve the locked dependencies of the package anew
+	@packaging/lock.sh
+
+deb-test: prepare-test ## install, run, upgrade, remove and purge the package on plain Debian 12 and 13
+	@image/prepare.sh run.txt test.txt host.txt
+	@$(PY) -m pytest -q -s -m machine tests/machine/test_on_debian.py
+
+machine-test: prepare-test ## the service under a real systemd: sandboxes, limits, watchdog, kills, stop
+	@image/prepare.sh run.txt test.txt host.txt
+	@$(PY) -m pytest -q -s -m machine tests/machine/test_on_systemd.py
 
 clean: ## remove what was made here
 	@rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

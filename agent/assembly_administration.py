@@ -33,6 +33,11 @@ from agent.worklist import Worklist
 
 RETURNED = "C-11"
 """Alarm: a change of the configuration was given back."""
+_ENDINGS = {
+    ConfigurationState.RETURNED: "returned",
+    ConfigurationState.KEPT: "keep",
+    ConfigurationState.STEADY: "edited by hand",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +69,7 @@ def watch(r: Rooms) -> ConfigWatch:
 
     def ended(kept: Kept) -> None:
         stamp = r.stamp(kept.who)
-        event = "returned" if kept.state is ConfigurationState.RETURNED else "keep"
+        event = _ENDINGS[kept.state]
         r.store.records.note(MACHINE, kept.after[:16], event, "", kept.state.value, stamp)
         if kept.state is ConfigurationState.RETURNED:
             r.store.records.raise_alarm(RETURNED, MACHINE, f"The configuration was put back. {kept.words}", stamp)

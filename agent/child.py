@@ -13,6 +13,7 @@ import socket
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from time import monotonic
 from typing import Any
 
@@ -34,10 +35,12 @@ SOURCE = ChildKind(
     beat_timeout_s=10.0,
     beats_while_busy=True,
 )
-BUILD = ChildKind(name="build", module="agent.objects", data_limit_mb=1024, resident_limit_mb=400)
-PEER = ChildKind(name="peer", module="agent.dimse", data_limit_mb=512, resident_limit_mb=200)
+SCREEN = replace(SOURCE, place="screen")
+"""A source that is reached over the network."""
+BUILD = ChildKind(name="build", module="agent.objects", data_limit_mb=1024, resident_limit_mb=400, place="build")
+PEER = ChildKind(name="peer", module="agent.dimse", data_limit_mb=512, resident_limit_mb=200, place="peer")
 AUDIT = ChildKind(
-    name="audit", module="agent.syslog", data_limit_mb=256, resident_limit_mb=100, beat_timeout_s=90.0
+    name="audit", module="agent.syslog", data_limit_mb=256, resident_limit_mb=100, beat_timeout_s=90.0, place="peer"
 )
 LISTENER = ChildKind(
     name="listener",
@@ -45,7 +48,9 @@ LISTENER = ChildKind(
     data_limit_mb=256,
     resident_limit_mb=100,
     beats_while_busy=True,
+    place="peer",
 )
+KINDS = (SOURCE, SCREEN, BUILD, PEER, AUDIT, LISTENER)
 
 
 class Child:

@@ -1,7 +1,9 @@
-"""One reviewed change of the configuration, from the proposal to its keeping or its return (ruling 16).
+"""One change of the configuration, from the proposal to its keeping or its return (rulings 14 and 16).
 
 The state stands in a file beside the configuration, is written before each step, and is read before the configuration
-is: a box that does not come up with a new file puts the old one back by itself, whatever stopped it. Table:
+is: a box that does not come up with a new file puts the old one back by itself, whatever stopped it. That holds for
+every change: after a reviewed one the file before it comes back, after one made by hand, or reviewed and found bad
+later, the last good one (`config.last_good`), where a service manager starts the box again. Table:
 `lifecycle.CONFIGURATION`.
 """
 
@@ -10,10 +12,12 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
-from agent.config import versions
+from agent.config import last_good, versions
 from agent.errors import ConfigurationReadOnly, OutOfDate
 from agent.lifecycle import ConfigurationState, after
 from agent.plain import from_plain
@@ -21,6 +25,8 @@ from agent.spool import Steps
 
 MOST_STARTS = 3
 """So often the service may begin with a new file without coming up, then the old one is put back (ruling 14)."""
+GOOD_AFTER_S = 60.0
+"""A run that was ready for so long makes its configuration the last good one."""
 WATCH_S = 120.0
 """So long destinations that were up before may take to answer with the new file."""
 
@@ -37,20 +43,30 @@ class Kept:
     up: tuple[str, ...] = ()
     """Destinations that answered just before the swap."""
     starts: int = 0
+    """Starts with what `counted` names, or with the changed file, since the last clean stop."""
+    counted: str = ""
+    """Digest of the file and its profiles, when no reviewed change is under way."""
+    to_last_good: bool = False
+    """What comes back is the last good one, not the file before the change."""
     who: str = ""
     at: str = ""
     words: str = ""
     """Why it was returned, for people."""
     told: bool = True
     """Whether the end was written into the history."""
+    LATER: ClassVar[frozenset[str]] = frozenset({"counted", "to_last_good"})
 
 
 class ConfigChange:
-    """The machine; `steps` lets the kill test stop between any two writes."""
+    """The machine; `restarted` says that somebody starts the service again, `steps` stops a kill test between writes.
 
-    def __init__(self, config: Path, steps: Steps = lambda _step: None) -> None:
-        self.config, self._steps = config, steps
+    Without a service manager a person reads the mistake and mends the file, so nothing is counted and put back.
+    """
+
+    def __init__(self, config: Path, steps: Steps = lambda _step: None, *, restarted: bool = False) -> None:
+        self.config, self._steps, self._restarted = config, steps, restarted
         self._lock = threading.Lock()
+        self._taken: last_good.Taken | None = None
         self._kept = self._read()
 
     @property
@@ -76,7 +92,7 @@ class ConfigChange:
         self._kept = kept
 
     def _current(self) -> str:
-        return versions.digest(self.config.read_bytes())
+        return versions.digest(self.config.read_bytes() if self.config.exists() else b"")
 
     # --- a person's acts ------------------------------------------------------------------------------------
 
@@ -130,9 +146,13 @@ class ConfigChange:
             return self._kept
 
     def _put_back(self) -> None:
-        versions.put(versions.previous(self.config), self.config)
+        good = last_good.read(self.config) if self._kept.to_last_good else None
+        if good is not None:
+            last_good.put(self.config, good)
+        elif versions.previous(self.config).exists():
+            versions.put(versions.previous(self.config), self.config)
         self._steps("configuration:put-back")
-        self._move("returned")
+        self._move("returned", starts=0, counted="", to_last_good=False)
 
     # --- the service's own ----------------------------------------------------------------------------------
 
@@ -141,6 +161,8 @@ class ConfigChange:
         try:
             with self._lock:
                 self._begin()
+                if self._restarted:
+                    self._stay_or_fall_back()
         except ConfigurationReadOnly:
             pass  # a folder that nobody can write into has no change under way that could be finished
         return self._kept
@@ -151,7 +173,9 @@ class ConfigChange:
             self._put_back()
         elif state is ConfigurationState.SWAPPED and self._current() == self._kept.before:
             self._move("not made", words="The box stopped before the change was made.")
-        elif state in (ConfigurationState.SWAPPED, ConfigurationState.WATCHED):
+        elif state is ConfigurationState.RETURNED and self._current() != self._kept.before:
+            self._move("edited by hand", told=False)
+        elif state in _UNDER_WAY:
             self._count()
 
     def _count(self) -> None:
@@ -163,10 +187,44 @@ class ConfigChange:
         else:
             self._save(replace(self._kept, starts=self._kept.starts + 1))
 
+    def _stay_or_fall_back(self) -> None:
+        """Count a start with files that are not the last good ones; after too many put those back."""
+        good, self._taken = last_good.read(self.config), last_good.take(self.config)
+        if self._kept.state in _UNDER_WAY or good is None or good.digest == self._taken.digest:
+            return
+        starts = self._kept.starts if self._kept.counted == self._taken.digest else 0
+        if starts < MOST_STARTS:
+            self._save(replace(self._kept, counted=self._taken.digest, starts=starts + 1))
+            return
+        facts = {"before": good.config, "after": self._taken.config, "who": "", "at": ""}
+        self._move("fall back", to_last_good=True, words="The service did not stay up with it.", told=False, **facts)
+        versions.proposed(self.config).unlink(missing_ok=True)
+        self._put_back()
+        self._taken = last_good.take(self.config)
+
+    def stayed_up(self) -> bool:
+        """The run was ready for `GOOD_AFTER_S`: what it began with is the last good one, durably.
+
+        Returns False while a change is still watched: it may be given back yet.
+        """
+        with self._lock, suppress(ConfigurationReadOnly):
+            if self._kept.state in _UNDER_WAY:
+                return False
+            known = last_good.read(self.config)
+            if self._taken is not None and (known is None or known.digest != self._taken.digest):
+                last_good.keep(self.config, self._taken)
+        return True
+
+    def stopped(self) -> None:
+        """The run ended because it was told to: its start was no failure."""
+        with self._lock, suppress(ConfigurationReadOnly):
+            if self._kept.starts:
+                self._save(replace(self._kept, starts=0))
+
     def refused(self) -> bool:
         """The file could not be read at all: put the old one back and say whether there was one to put back."""
         with self._lock:
-            if self._kept.state not in (ConfigurationState.SWAPPED, ConfigurationState.WATCHED):
+            if self._kept.state not in _UNDER_WAY:
                 return False
             self._move("give back", words="The service could not read it.", told=False)
             self._put_back()
@@ -175,7 +233,7 @@ class ConfigChange:
     def came_up(self) -> None:
         """The service serves with the new file: from now on its destinations are watched."""
         with self._lock:
-            if self._kept.state in (ConfigurationState.SWAPPED, ConfigurationState.WATCHED):
+            if self._kept.state in _UNDER_WAY:
                 self._move("up")
 
     def told(self) -> None:
@@ -247,10 +305,12 @@ class ConfigWatch:
             self.restart_soon()
 
     def _tell(self) -> None:
-        if self.change.now.state in (ConfigurationState.KEPT, ConfigurationState.RETURNED):
+        if self.change.now.state in _ENDS:
             self._ended(self.change.now)
             self.change.told()
 
 
+_UNDER_WAY = (ConfigurationState.SWAPPED, ConfigurationState.WATCHED)
+_ENDS = (ConfigurationState.KEPT, ConfigurationState.RETURNED, ConfigurationState.STEADY)
 _TURN_S = 2.0
 _ANSWER_GOES_OUT_S = 0.5

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from agent.child import SOURCE, Child
+from agent.child import SCREEN, SOURCE, Child
 from agent.errors import AgentError, ChildBroken, ChildDied, FrameRefused, PageTruncated, UnknownSource
 from agent.launcher import Launcher
 from agent.lifecycle import DeviceState, after
@@ -54,6 +54,8 @@ class SourceSetup:
     clip: dict[str, Any] = field(default_factory=dict)
     delivers: str = "frames"
     """`frames` all the time, `pages` when it is asked (a scanner), or `items` by itself (a folder)."""
+    over_network: bool = False
+    """Its child is given the network and no device."""
 
 
 class Device:
@@ -103,7 +105,7 @@ class Device:
         self._become("start")
         child: Child | None = None
         try:
-            child = Child(SOURCE, self._launcher, self._event)
+            child = Child(SCREEN if self.setup.over_network else SOURCE, self._launcher, self._event)
             child.wait_ready()
             opening = {"driver": self.setup.driver, "options": self.setup.options, "still": self.setup.still}
             opening["clip"] = self.setup.clip

@@ -153,18 +153,7 @@ def page_certificate(root: Path, names: Sequence[str] = ()) -> tuple[str, str]:
     return str(certificate), str(key)
 
 
-_CHACHA_ALONE = """openssl_conf = modality_agent
-[modality_agent]
-ssl_conf = ssl
-[ssl]
-system_default = chacha
-[chacha]
-CipherString = ECDHE+CHACHA20
-Ciphersuites = TLS_CHACHA20_POLY1305_SHA256
-"""
-
-
-def chacha_configuration(root: Path, cpuinfo: Path = Path("/proc/cpuinfo")) -> Path | None:
+def chacha_configuration(cpuinfo: Path = Path("/proc/cpuinfo")) -> Path | None:
     """Return an OpenSSL configuration that offers ChaCha20 alone where the processor has no AES instructions.
 
     None where it has them. AES in software costs such a processor several times as much (performance.md 5).
@@ -172,7 +161,4 @@ def chacha_configuration(root: Path, cpuinfo: Path = Path("/proc/cpuinfo")) -> P
     words = cpuinfo.read_text(encoding="ascii", errors="replace").split() if cpuinfo.exists() else []
     if "aes" in words and os.environ.get("MODALITY_AGENT_NO_AES") != "1":
         return None
-    path = root / "openssl-chacha20.cnf"
-    if not path.exists() or path.read_text(encoding="ascii") != _CHACHA_ALONE:
-        path.write_text(_CHACHA_ALONE, encoding="ascii")
-    return path
+    return Path(__file__).with_name("dimse") / "openssl-chacha20.cnf"

@@ -1,6 +1,7 @@
 """How a child process comes to life: exec with one passed descriptor, its own process group, its limits.
 
-On a laptop `ExecLauncher` starts it here; under systemd spawner units will do the same behind this protocol.
+On a laptop `ExecLauncher` starts it here; under systemd spawner units do the same in places of their own, each with
+its own user and sandbox (`agent.spawned` asks, `agent.spawner` starts).
 Children are exec'ed, never forked from the threaded core. The parent-death signal goes off when the *thread*
 that started a child ends, so one thread that lives as long as the launcher starts them all.
 """
@@ -15,6 +16,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -39,6 +41,9 @@ class ChildKind:
     environment: tuple[tuple[str, str], ...] = ()
     beats_while_busy: bool = False
     """True: the work loop beats also during a request, so a silent one hangs."""
+    place: str = "source"
+    """Where it runs under systemd: `source` (devices, no network), `screen` (sources over the network, no devices),
+    `peer` (network, no devices, objects read-only) or `build` (neither)."""
 
 
 class Process(Protocol):
@@ -125,15 +130,20 @@ class ExecLauncher:
                 future.set_exception(e)
 
     def _start(self, kind: ChildKind, channel_fd: int) -> Process:
-        base = os.environ if self._environment is None else self._environment
-        popen = subprocess.Popen(
-            [sys.executable, "-P", "-m", kind.module],
-            stdin=subprocess.DEVNULL,
-            pass_fds=(channel_fd,),
-            start_new_session=True,
-            env={**base, **dict(kind.environment), CHANNEL: str(channel_fd), "PYTHONFAULTHANDLER": ""},
-        )
-        limit = kind.data_limit_mb << 20
-        resource.prlimit(popen.pid, resource.RLIMIT_DATA, (limit, limit))
-        resource.prlimit(popen.pid, resource.RLIMIT_CORE, (0, 0))
-        return _Executed(popen)
+        base = dict(os.environ) if self._environment is None else self._environment
+        return _Executed(start_child(kind, channel_fd, {**base, **dict(kind.environment)}))
+
+
+def start_child(kind: ChildKind, channel_fd: int, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Exec one child with its end of the channel, its process group and its limits; raises `OSError`."""
+    popen = subprocess.Popen(
+        [sys.executable, "-P", "-m", kind.module],
+        stdin=subprocess.DEVNULL,
+        pass_fds=(channel_fd,),
+        start_new_session=True,
+        env={**environment, CHANNEL: str(channel_fd), "PYTHONFAULTHANDLER": ""},
+    )
+    limit = kind.data_limit_mb << 20
+    resource.prlimit(popen.pid, resource.RLIMIT_DATA, (limit, limit))
+    resource.prlimit(popen.pid, resource.RLIMIT_CORE, (0, 0))
+    return popen

@@ -326,7 +326,11 @@ REMOVAL: Table = {
 
 
 class ConfigurationState(StrEnum):
-    """Life of one reviewed change of the configuration; kept in a file beside it, written before each step."""
+    """Life of one change of the configuration; kept in a file beside it, written before each step.
+
+    Where a service manager starts the service again, starts are counted in every state while the file (or a profile)
+    is not the last good one: after three that did not last a minute `fall back` puts the last good one back.
+    """
 
     STEADY = "steady"
     """No change is under way. A crash changes nothing."""
@@ -341,9 +345,9 @@ class ConfigurationState(StrEnum):
     KEPT = "kept"
     """All that was up is up, or a person said so."""
     RETURNING = "returning"
-    """The previous file is being put back; done again after a crash, as often as it takes."""
+    """The previous or the last good file is being put back; done again after a crash, as often as it takes."""
     RETURNED = "returned"
-    """The previous file is in its place. The reason is kept."""
+    """It is in its place. The reason is kept. Left by another change, or by a start that finds it edited by hand."""
 
 
 CONFIGURATION: Table = {
@@ -365,6 +369,16 @@ CONFIGURATION: Table = {
     ("give back", ConfigurationState.SWAPPED): ConfigurationState.RETURNING,
     ("give back", ConfigurationState.WATCHED): ConfigurationState.RETURNING,
     ("returned", ConfigurationState.RETURNING): ConfigurationState.RETURNED,
+    **{
+        ("fall back", state): ConfigurationState.RETURNING
+        for state in (
+            ConfigurationState.STEADY,
+            ConfigurationState.PROPOSED,
+            ConfigurationState.KEPT,
+            ConfigurationState.RETURNED,
+        )
+    },
+    ("edited by hand", ConfigurationState.RETURNED): ConfigurationState.STEADY,
     ("edited by hand", ConfigurationState.SWAPPED): ConfigurationState.STEADY,
     ("edited by hand", ConfigurationState.WATCHED): ConfigurationState.STEADY,
 }

@@ -6,7 +6,7 @@ from typing import Any
 
 from agent.config.source import Clip, Picture, SourceConfig
 from agent.devices import SourceSetup
-from drivers.table import find
+from drivers.table import find, over_network
 
 
 def source_setup(source: SourceConfig) -> SourceSetup:
@@ -18,6 +18,7 @@ def source_setup(source: SourceConfig) -> SourceSetup:
         still=_still(source.picture),
         clip=_clip(source.clip),
         delivers=find(source.driver).delivers,
+        over_network=over_network(source.driver, source.options),
     )
 
 

@@ -20,6 +20,8 @@ from agent.model import FrameRecord
 Steps = Callable[[str], None]
 FRAME, OBJECT, PART, CLIP, INDEX, ITEM = ".frm", ".dcm", ".part", ".clp", ".idx", ".itm"
 _NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_FOR_PEERS = 0o640
+"""Objects alone: a peer child that is another user reads them by its group, which `incoming/` hands on (setgid)."""
 _BALLAST_BYTES = 16 << 20
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
@@ -189,12 +191,19 @@ class Spool:
         part = self._path(self.incoming, frame_id, PART)
         with _storage_errors():
             part.unlink(missing_ok=True)
-            return os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+            fd = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+            os.fchmod(fd, _FOR_PEERS)
+            return fd
 
     def begin_video(self) -> int:
-        """Return a new, empty file without a name: a video that lives as long as its object is being built."""
+        """Return a new, empty file without a name: a video that lives as long as its object is being built.
+
+        The encoder opens it anew through its descriptor and may be another user; nobody else can reach it.
+        """
         with _storage_errors():
-            return os.open(self.incoming, os.O_TMPFILE | os.O_RDWR, 0o600)
+            fd = os.open(self.incoming, os.O_TMPFILE | os.O_RDWR, 0o600)
+            os.fchmod(fd, 0o666)
+            return fd
 
     def finish_object(self, frame_id: str, fd: int) -> None:
         """Make the written object durable under its final name."""
@@ -208,6 +217,7 @@ class Spool:
         with _storage_errors():
             if not final.parent.exists():
                 final.parent.mkdir(mode=0o700)
+                final.parent.chmod(0o750)
                 fsync_folder(self.renditions)
             fsync_file(fd)
             self._publish(self.incoming / f"{frame_id}{PART}", final, "rendition")

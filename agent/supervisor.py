@@ -21,16 +21,16 @@ from agent.audit import keep_anchor, stand
 from agent.audit_anchor import Anchor
 from agent.config.load import load
 from agent.config.schema import Configuration
-from agent.config_change import ConfigChange
+from agent.config_change import GOOD_AFTER_S, ConfigChange
 from agent.errors import AgentError, AnotherWriter, ConfigurationError, DatabaseDamaged, DiskFull, StorageError
 from agent.host import SystemClock, boot_id, chacha_configuration, kill_steps, no_core_dumps, own_key
-from agent.launcher import ExecLauncher
 from agent.ops import journal, manager
 from agent.ops.progress import Progress
 from agent.peers import Peers
 from agent.rebuild import Rebuild, set_aside
 from agent.recovery import BootReport, BootScan, lock_data_folder
 from agent.service import Service
+from agent.spawned import launcher_of
 from agent.spool import FRAME, Spool
 from agent.store import Store
 from agent.store.transition import Stamp
@@ -73,6 +73,8 @@ class Supervisor:
                 self._end_run(store)
         finally:
             os.close(lock_fd)
+        if self._status in (EXIT_OK, EXIT_AGAIN):
+            self._change.stopped()
         return self._status
 
     def _open_store(self) -> Store:
@@ -111,8 +113,8 @@ class Supervisor:
         clean = store.records.begin_run(boot_id(), self.stamp())
         report = BootScan(store, spool, self.stamp()).run()
         _tell_report(report, clean=clean)
-        launcher = ExecLauncher()
-        peers = Peers(launcher, chacha=chacha_configuration(self._root))
+        launcher = launcher_of(os.environ)
+        peers = Peers(launcher, chacha=chacha_configuration())
         progress = Progress(self._clock.monotonic)
         ground = Ground(
             configuration=self._configuration,
@@ -207,12 +209,15 @@ class Supervisor:
 
     def _watch(self, service: Service, progress: Progress) -> None:
         interval = manager.watchdog_interval_s()
+        good_at, proven = self._clock.monotonic() + GOOD_AFTER_S, False
         while not self._stop.wait(min(_WATCH_S, interval or _WATCH_S)):
             late = progress.late()
             if late:
                 journal.say(logging.ERROR, "no progress", workers=",".join(late))
             elif interval is not None:
                 manager.tell("WATCHDOG=1")
+            if not proven and not late and self._clock.monotonic() >= good_at:
+                proven = self._change.stayed_up()
             manager.tell(f"STATUS={_status_line(service)}")
 
     def _join(self) -> None:
@@ -256,7 +261,7 @@ def _where(error: BaseException) -> str:
 
 def _configured(path: Path) -> tuple[Configuration, ConfigChange]:
     """Return the configuration, after a change that did not come up was given back."""
-    change = ConfigChange(path, kill_steps())
+    change = ConfigChange(path, kill_steps(), restarted=manager.is_there())
     change.begin()
     try:
         return load(path), change

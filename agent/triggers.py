@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
-from agent.child import SOURCE, Child
+from agent.child import SCREEN, SOURCE, Child
 from agent.clips import Clips
 from agent.errors import AgentError
 from agent.exam import Examinations, Press
@@ -18,6 +18,7 @@ from agent.input_test import InputTests
 from agent.launcher import Launcher
 from agent.ops import journal
 from agent.scans import Scans
+from drivers.table import over_network
 
 _TURN_S = 5.0
 
@@ -81,7 +82,8 @@ class Triggers:
             child.stop()
         self._opened.discard(setup.name)
         try:
-            child = Child(SOURCE, self._launcher, self._receiver(setup.name, setup.source))
+            kind = SCREEN if over_network(setup.driver, setup.options) else SOURCE
+            child = Child(kind, self._launcher, self._receiver(setup.name, setup.source))
             self._children[setup.name] = child
             child.wait_ready()
             child.request("open", {"driver": setup.driver, "options": setup.options}, deadline_s=30.0)

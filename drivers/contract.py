@@ -167,3 +167,5 @@ class DriverInfo:
     """`frames` all the time, `pages` when it is asked (a scanner), or `items` by itself (a folder)."""
     needs: tuple[str, ...] = field(default=())
     """Debian or Python packages beyond the agent's own."""
+    network: tuple[str, ...] = ()
+    """Beginnings of `device` or `port` that lead over the network: such a source is kept away from devices."""

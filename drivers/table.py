@@ -24,6 +24,7 @@ _ROWS = (
         name="opencv",
         module="drivers.opencv",
         summary="Whatever OpenCV can open: a grabber, a file, a network camera.",
+        network=("rtsp:", "rtsps:", "http:", "https:", "tcp:", "udp:", "rtp:"),
         needs=("opencv-python-headless",),
     ),
     DriverInfo(
@@ -37,6 +38,7 @@ _ROWS = (
         summary="A flatbed, feeder or film scanner through SANE, also over the network.",
         delivers="pages",
         needs=("sane-utils",),
+        network=("net:", "airscan:", "escl:"),
     ),
     DriverInfo(
         name="folder",
@@ -45,12 +47,15 @@ _ROWS = (
         delivers="items",
         needs=("ffmpeg",),
     ),
-    DriverInfo(name="rfb", module="drivers.rfb", summary="The screen of a workstation over VNC, view only."),
+    DriverInfo(
+        name="rfb", module="drivers.rfb", summary="The screen of a workstation over VNC, view only.", network=("",)
+    ),
     DriverInfo(name="disabled", module="drivers.disabled", summary="A source that is switched off."),
     DriverInfo(
         name="serial_line",
         module="drivers.triggers.serial_line",
         summary="A pedal on a control line of a serial port.",
+        network=("rfc2217:", "socket:"),
         kind="trigger",
         needs=("pyserial",),
     ),
@@ -58,6 +63,7 @@ _ROWS = (
         name="serial_text",
         module="drivers.triggers.serial_text",
         summary="A barcode reader or a talking button on a serial port.",
+        network=("rfc2217:", "socket:"),
         kind="trigger",
         needs=("pyserial",),
     ),
@@ -91,6 +97,12 @@ def find(name: str) -> DriverInfo:
         kind = "trigger" if "trigger" in entry.extras else "source"
         return DriverInfo(name=name, module=entry.module, summary="A third party's driver.", kind=kind)
     raise UnknownDriver(name)
+
+
+def over_network(name: str, options: Mapping[str, Any]) -> bool:
+    """Return whether the driver called `name` reaches its device over the network; raises `UnknownDriver`."""
+    told = str(options.get("device") or options.get("port") or "")
+    return told.startswith(find(name).network)
 
 
 def load_options(name: str) -> type[Any]:

@@ -66,9 +66,15 @@ def _key_objection(path: str, text: str, mode: int) -> str:
         return f"{path} holds no private key in PEM form"
     if "ENCRYPTED" in text:
         return f"{path} is protected by a password, which nobody can type when the box starts"
-    if mode & 0o077:
+    if mode & ~_may_read(path) & 0o077:
         return f"{path} can be read by others (mode {mode:04o}); run: chmod 600 {path}"
     return ""
+
+
+def _may_read(path: str) -> int:
+    """Return which permissions of a key are no mistake: a setgid folder hands keys to the peer children's group."""
+    folder = Path(path).parent.stat()
+    return stat.S_IRGRP if folder.st_mode & stat.S_ISGID and folder.st_gid == Path(path).stat().st_gid else 0
 
 
 def _ca_objection(path: str) -> str:

@@ -5,7 +5,8 @@
 | `config.toml` | what the next start reads |
 | `config.toml.proposed` | a reviewed change before it is confirmed |
 | `config.toml.previous` | what was there before the last change; a roll-back puts it back |
-| `config.toml.last-good` | what the service last came up with and stayed up |
+| `config.toml.last-good` | what the service last came up with and stayed up, its profiles included, JSON |
+| `config.toml.failed` | what the service did not stay up with three times; it was put back, and IT may look at it |
 | `config.toml.change` | the state of the change (`agent.config_change`), JSON |
 """
 
@@ -28,6 +29,10 @@ def previous(config: Path) -> Path:
 
 def last_good(config: Path) -> Path:
     return config.with_name(config.name + ".last-good")
+
+
+def failed(config: Path) -> Path:
+    return config.with_name(config.name + ".failed")
 
 
 def change(config: Path) -> Path:

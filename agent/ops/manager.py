@@ -15,6 +15,11 @@ except ImportError:
     _library_notify = None
 
 
+def is_there() -> bool:
+    """Return whether a service manager listens: one that starts this process again when it ends."""
+    return bool(os.environ.get("NOTIFY_SOCKET"))
+
+
 def tell(state: str) -> bool:
     """Send one state string (`READY=1`, `WATCHDOG=1`, `STATUS=…`); False when no manager listens."""
     address = os.environ.get("NOTIFY_SOCKET", "")

@@ -7,6 +7,7 @@ is taken into use by the configuration, so that it is given back like any other 
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -119,6 +120,8 @@ class BoxCertificates:
         certificate, key = self._folder / f"{name}.crt", self._folder / f"{name}.key"
         _copy(self._key(purpose), key)
         part.replace(certificate)
+        if purpose == "peers":
+            _share(certificate, key)
         sync_folder(self._folder)
         self._note(purpose, "install", actor)
         folder = self._folder.name
@@ -157,6 +160,13 @@ def _copy(source: Path, target: Path) -> None:
     part = target.with_name(f".{target.name}.part")
     os.close(_created(part, source.read_bytes()))
     part.replace(target)
+
+
+def _share(*paths: Path) -> None:
+    """Let the group of the folder read, where the folder hands its group on: the peer children are another user."""
+    if paths[0].parent.stat().st_mode & stat.S_ISGID:
+        for path in paths:
+            path.chmod(0o640)
 
 
 def _text(path: Path) -> str:

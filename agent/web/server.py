@@ -21,6 +21,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from agent.errors import StorageError
+from agent.ops import handed
 from agent.service import Service
 from agent.web.app import application
 from agent.web.connection import Connection
@@ -53,7 +54,7 @@ class Server:
     """
 
     def __init__(self, service: Service, listen: Listen, *, socket_path: Path, look: Look) -> None:
-        page_socket = _bound(listen.address, listen.port)
+        page_socket = handed.listening(handed.PAGE) or _bound(listen.address, listen.port)
         self._control_path = socket_path
         host, port = page_socket.getsockname()[:2]
         if host in _EVERYWHERE and listen.names:  # nobody can type that address
@@ -62,9 +63,12 @@ class Server:
         names = listen.names | {"localhost"}
         door = Door(names=names, requests_per_s=listen.requests_per_s, alarm=service.audit.foreign)
         outside = [(_tls_server(application(service, door, look), listen), page_socket)]
-        if listen.redirect_port:
+        pointer = handed.listening(handed.REDIRECT)
+        if pointer is None and listen.redirect_port:
+            pointer = _bound(listen.address, listen.redirect_port)
+        if pointer is not None:
             plain = _Quiet(uvicorn.Config(redirect(names, port), http=Connection, **_COMMON))
-            outside.append((plain, _bound(listen.address, listen.redirect_port)))
+            outside.append((plain, pointer))
         control = _Quiet(uvicorn.Config(application(service, Door(trusted=True), look), http="h11", **_COMMON))
         self._loops = (
             _Loop("web", outside),
@@ -147,7 +151,10 @@ class _Quiet(uvicorn.Server):
 
 def _bound(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock = socket.socket(family, socket.SOCK_STREAM)
+    except OSError as e:
+        raise StorageError("No socket was handed over for the page, and this unit may open none.") from e
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         sock.bind((host, port))

@@ -46,7 +46,7 @@ def test_chacha_first_then_aes(tmp_path: Path, version: str, only_aes: bool, con
     none = tmp_path / "cpuinfo"
     none.write_text("Features : fp asimd evtstrm crc32\n")
     launcher = ExecLauncher()
-    peers = Peers(launcher, chacha=chacha_configuration(tmp_path, none))
+    peers = Peers(launcher, chacha=chacha_configuration(none))
     try:
         with Peer({"associate": note}, context) as peer:
             there = address(peer.port, material(made), 5)
@@ -64,4 +64,4 @@ def test_chacha_first_then_aes(tmp_path: Path, version: str, only_aes: bool, con
 def test_a_processor_with_aes_needs_nothing_of_it(tmp_path: Path) -> None:
     with_aes = tmp_path / "cpuinfo"
     with_aes.write_text("flags : fpu aes sse\n")
-    assert chacha_configuration(tmp_path, with_aes) is None
+    assert chacha_configuration(with_aes) is None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -102,19 +101,3 @@ def test_pings_end_when_a_worker_is_stuck(worker: str, sandbox: Sandbox, tmp_pat
         block.unlink()
         wait_for("pings again", lambda: manager.pings() > before, 10)
         assert "no progress" in box.text()
-
-
-def test_the_unit_is_valid() -> None:
-    import shutil
-    import subprocess
-
-    unit = Path(__file__).parents[2] / "systemd" / "modality-agent.service"
-    assert shutil.which("systemd-analyze"), "Debian's package systemd is needed"
-    done = subprocess.run(
-        ["systemd-analyze", "verify", "--recursive-errors=no", str(unit)],
-        capture_output=True,
-        check=False,
-        env={**os.environ, "SYSTEMD_LOG_LEVEL": "warning"},
-    )
-    said = [line for line in done.stderr.decode().splitlines() if "modality-agent.service" in line]
-    assert not [line for line in said if "not executable" not in line and "No such file" not in line], said
