@@ -21,6 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 HERE = ROOT / "packaging"
 LOCK = HERE / "requirements.lock"
+BUILD = ROOT / "build"
 HOME = "opt/modality-agent"
 SUITES = {"bookworm": ("3.11", "deb12"), "trixie": ("3.13", "deb13")}
 PLATFORMS = {"amd64": "x86_64-manylinux_2_28", "arm64": "aarch64-manylinux_2_28"}
@@ -53,7 +54,7 @@ class Target:
 
 def build(target: Target, out: Path, uv: str) -> Path:
     """Build the package of `target` into `out` and return its path; raises `CalledProcessError`."""
-    tree = ROOT / "build" / f"deb-{target.suite}-{target.architecture}"
+    tree = BUILD / f"deb-{target.suite}-{target.architecture}"
     shutil.rmtree(tree, ignore_errors=True)
     site = tree / HOME / "lib" / f"python{target.python}" / "site-packages"
     site.mkdir(parents=True)
@@ -198,7 +199,7 @@ def _run(*argv: str) -> None:
 
 def _tools() -> str:
     """Return the locked `uv`, installed into a private environment at first use."""
-    home = ROOT / "build" / "packaging-tools"
+    home = BUILD / "packaging-tools"
     uv, lock = home / "bin" / "uv", HERE / "tools.lock"
     stamp = home / "lock"
     if not stamp.exists() or stamp.read_text() != lock.read_text():
