@@ -61,3 +61,9 @@ def test_limits_are_given_and_restarts_have_none(unit: str) -> None:
     assert "CapabilityBoundingSet=\n" in text
     assert re.search(r"^MemoryMax=\d+M$", text, re.MULTILINE)
     assert re.search(r"^TasksMax=\d+$", text, re.MULTILINE)
+
+
+def test_the_core_may_ask_for_the_state_of_the_clock_as_glibc_does() -> None:
+    text = (SYSTEMD / "modality-agent.service").read_text()
+    assert re.search(r"^SystemCallFilter=.*\badjtimex\b.*\bclock_adjtime\b", text, re.MULTILINE)
+    assert "ProtectClock=yes" not in text

@@ -190,3 +190,13 @@ def test_check_tells_the_mistakes_of_the_text_first(tmp_path: Path) -> None:
     path = tmp_path / "box.toml"
     path.write_text(BOX)
     assert [(p.key, p.reason) for p in check(path)] == [("source", "is missing")]
+
+
+def test_a_setgid_folder_hands_keys_to_a_group_and_to_nobody_else(tmp_path: Path, material: tests.pki.Pki) -> None:
+    material.agent_key.parent.chmod(0o2750)
+    material.agent_key.chmod(0o640)
+    path = with_tls(tmp_path, material.ca, material.agent_cert, material.agent_key)
+    assert check(path) == []
+    for mode in (0o644, 0o660, 0o604):
+        material.agent_key.chmod(mode)
+        assert [problem.key for problem in check(path)] == ["tls.key_file"], oct(mode)
