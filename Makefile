@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 KILLS ?= 200
-.PHONY: help demo test check bench soak kill-test vivid-test locale prepare-run prepare-test clean
+.PHONY: help demo test test-web check bench soak kill-test vivid-test locale prepare-run prepare-test clean
 
 help: ## print this
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -18,6 +18,9 @@ demo: prepare-run ## watch the main job happen (SOURCE=clip, film, paper, screen
 
 test: prepare-test ## run every test against real peers, 36 kills included
 	@$(PY) -m pytest
+
+test-web: prepare-test ## drive a real browser through every screen; pictures stay in build/screenshots
+	@$(PY) -m pytest tests/web -m ""
 
 check: prepare-test ## ruff, strict mypy and the rules of the house, under a minute
 	@.venv/bin/ruff check agent drivers tests
