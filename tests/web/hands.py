@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import time
 
 from playwright.sync_api import Locator, Page
 
 _HUMAN_MS = 90
 """Slower than any reader: nothing that a person types is taken for a scan."""
+_READER_S = 0.004
 READY = "html[data-ready='1']"
 
 
@@ -47,9 +49,16 @@ class Hands:
         self.keys += len(text)
 
     def scan(self, text: str) -> None:
-        """Hold a wristband under a reader that is a keyboard to the browser."""
-        self.page.keyboard.type(text)
-        self.page.keyboard.press("Enter")
+        """Hold a wristband under a reader that is a keyboard to the browser, in the reader's own rhythm."""
+        session, now = self.page.context.new_cdp_session(self.page), time()
+        for number, letter in enumerate([*text, "Enter"]):
+            at = {"key": letter, "timestamp": now + number * _READER_S}
+            if letter == "Enter":
+                at |= {"code": "Enter", "windowsVirtualKeyCode": 13}
+            typed = "\r" if letter == "Enter" else letter
+            session.send("Input.dispatchKeyEvent", {"type": "keyDown", "text": typed, **at})
+            session.send("Input.dispatchKeyEvent", {"type": "keyUp", **at})
+        session.detach()
         self.scans += 1
 
     def tab_to(self, where: str, most: int = 80) -> None:

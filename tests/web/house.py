@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ class House:
     box: Box
     time: FakeTime
     pedal: DeviceServer | None = None
+    free: dict[tuple[str, float], list[Client]] = field(default_factory=dict)
+    """Screens that were enrolled before and at which nobody sits now."""
 
     @property
     def desk(self) -> Desk:
@@ -56,12 +58,15 @@ class House:
 
         `mm`: how many pixels a millimetre has on this screen, measured when it was enrolled; 0: as configured.
         """
-        who = client or (self.measured(role, mm) if role else self.box.page())
+        free = self.free.setdefault((role, mm), [])
+        who = client or (free.pop() if free else self.measured(role, mm) if role else self.box.page())
         if role:
             who.post_form("/language", language=language, next="/")
         with screen(self.browser, self.address, size, **options) as page:
             self.give(page, who)
             yield page
+        if role and client is None:
+            free.append(who)
 
     def measured(self, role: str, mm: float) -> Client:
         """Somebody of `role` at a screen that was enrolled with its scale."""

@@ -71,7 +71,7 @@ def faults(page: Page, mm: float) -> list[str]:
     assert found, "nothing can be hit on this screen"
     told = [fault for one in found for fault in one.faults(mm)]
     told += [f"scrolls sideways: {one}" for one in wide]
-    if page.locator("#capture").count():
+    if any(one.kind == "capture" for one in found):
         told += picture_faults(page) + _apart(found, mm)
     return told
 
