@@ -14,6 +14,8 @@
   };
   const kind = (el) => el.matches(".capture") ? "capture" : el.closest(".strip") ? "strip" : el.matches(".row") ? "row"
     : el.matches(".primary, .large, .rail .tall") ? "primary" : "control";
+  const name = (el) => (el.id ? "#" + el.id : el.tagName.toLowerCase() + "." + el.className) + " "
+    + (el.innerText || el.placeholder || el.name || "").trim().split("\n")[0].slice(0, 24);
   const root = (at) => at === document.body || at === document.documentElement;
   const scrolls = (at, way) => !root(at) && ["auto", "scroll"].includes(getComputedStyle(at)[`overflow${way}`]);
   const hides = (at, way) => root(at) || ["hidden", "clip"].includes(getComputedStyle(at)[`overflow${way}`]);
@@ -30,25 +32,24 @@
     }
     return false;
   };
-  const hit = (el) => {
+  const covered = (el) => {
     const box = el.getBoundingClientRect();
     const x = box.left + box.width / 2, y = box.top + box.height / 2;
     for (let at = above(el); at; at = root(at) ? null : above(at)) {
       const edge = edgeOf(at);
-      if (scrolls(at, "Y") && (y < edge.top || y > edge.bottom)) return true;  // scrolled away for now
+      if (scrolls(at, "Y") && (y < edge.top || y > edge.bottom)) return "";  // scrolled away for now
     }
     const found = document.elementFromPoint(x, y);
-    return Boolean(found) && (el.contains(found) || found.contains(el) || Boolean(found.closest("#notice")));
+    if (!found) return "nothing";
+    return el.contains(found) || found.contains(el) || found.closest("#notice") ? "" : name(found);
   };
-  const name = (el) => (el.id ? "#" + el.id : el.tagName.toLowerCase() + "." + el.className) + " "
-    + (el.innerText || el.placeholder || el.name || "").trim().split("\n")[0].slice(0, 24);
   const wide = [];
   for (const at of document.querySelectorAll("html, #main, #rail, #strip, #side, .review, .grid"))
     if (at.scrollWidth > at.clientWidth + 1) wide.push((at.id || at.className || "html") + " " + at.scrollWidth + " > " + at.clientWidth);
   const all = "a[href], button, input:not([type=hidden]), select, textarea, summary, label.choice";
   const controls = [...document.querySelectorAll(all)].filter(shown).map((el) => {
     const box = el.getBoundingClientRect();
-    return { name: name(el), kind: kind(el), x: box.left, y: box.top, width: box.width, height: box.height, cut: cut(el), hit: hit(el) };
+    return { name: name(el), kind: kind(el), x: box.left, y: box.top, width: box.width, height: box.height, cut: cut(el), covered: covered(el) };
   });
   return { controls, wide };
 }

@@ -36,7 +36,7 @@ class Control:
     width: float
     height: float
     cut: bool
-    hit: bool
+    covered: str
 
     def faults(self, mm: float) -> list[str]:
         """Return what is wrong with it where a millimetre has `mm` pixels."""
@@ -48,7 +48,7 @@ class Control:
             else []
         )
         found += [f"{self.name}: cut off where nothing scrolls"] if self.cut else []
-        return found + ([f"{self.name}: something else lies on it"] if not self.hit else [])
+        return found + ([f"{self.name}: {self.covered} lies on it"] if self.covered else [])
 
     def overlaps(self, other: Control) -> bool:
         return (

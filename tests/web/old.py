@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from playwright.sync_api import APIResponse, Page, Request
+from playwright.sync_api import APIResponse, Page, Request, Route
 
 
 def deaf(page: Page) -> None:
     """From its next page on, this screen hears of no change: a tablet at the edge of the wireless network."""
     page.route("**/api/events", lambda route: route.abort())
+
+
+def slow(page: Page) -> list[Route]:
+    """Hold every answer that this screen asks for by itself, until the test lets it go (`continue_`)."""
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if route.request.headers.get("x-by-itself"):
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/*", hold)
+    return held
 
 
 @dataclass

@@ -8,7 +8,7 @@ from tests.system.world import wait_for
 from tests.traps.desk import order
 from tests.web.hands import Hands
 from tests.web.house import House
-from tests.web.old import deaf
+from tests.web.old import deaf, slow
 from tests.web.test_impossible import (
     NUMBERS,
     OLENA,
@@ -53,18 +53,51 @@ def test_a_row_does_not_move_under_the_finger(home: House) -> None:
         assert NUMBERS["Ольга"] in hands.at("#whole").inner_text()
 
 
+def test_an_answer_that_was_asked_for_before_the_touch_moves_no_row_under_the_finger(home: House) -> None:
+    with home.seat() as page:
+        hands = Hands(page)
+        held = slow(page)
+        hands.go("/")
+        seen = top(hands, "Ольга")
+        home.desk.books(EARLY, OLENA, OLHA, TARAS)
+        home.refresh()
+        for _ in range(50):
+            page.wait_for_timeout(50)
+            if held:
+                break
+        with hands.finger_on(hands.row("Ольга")):
+            held[0].continue_()
+            page.wait_for_timeout(700)
+            assert top(hands, "Ольга") == seen
+        hands.is_on("confirm")
+        assert NUMBERS["Ольга"] in hands.at("#whole").inner_text()
+
+
+_WATCH = """where => {
+  const top = () => document.querySelector(where).getBoundingClientRect().top;
+  const before = top();
+  addEventListener("pointerup", () => {
+    const touched = performance.now();
+    const look = () => {
+      if (top() === before) requestAnimationFrame(look);
+      else window.rested = performance.now() - touched;
+    };
+    look();
+  }, { once: true });
+}"""
+
+
 def test_a_row_rests_for_a_second_after_a_touch_and_then_the_list_is_new(home: House) -> None:
     with home.seat() as page:
         hands = Hands(page)
         hands.go("/")
-        seen = top(hands, "Ольга")
-        page.touchscreen.tap(500, 90)  # beside the rows
+        page.evaluate(_WATCH, "#rows li:last-child")
         home.desk.books(EARLY, OLENA, OLHA, TARAS)
+        page.touchscreen.tap(500, 90)  # beside the rows
         home.refresh()
-        page.wait_for_timeout(500)
-        assert top(hands, "Ольга") == seen
-        page.wait_for_function("() => document.querySelector('#rows').innerText.includes('АНДРІЄНКО')")
-        assert top(hands, "Ольга") > seen
+        page.wait_for_function("() => window.rested")
+        assert page.evaluate("window.rested") >= QUIET_MS
+        assert "АНДРІЄНКО" in hands.at("#rows").inner_text()
 
 
 def test_a_row_of_an_old_list_opens_its_own_patient_or_nobody(home: House) -> None:
