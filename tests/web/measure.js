@@ -46,6 +46,8 @@
   const wide = [];
   for (const at of document.querySelectorAll("html, #main, #rail, #strip, #side, .review, .grid"))
     if (at.scrollWidth > at.clientWidth + 1) wide.push((at.id || at.className || "html") + " " + at.scrollWidth + " > " + at.clientWidth);
+  for (const at of document.querySelectorAll(".strip .item, .strip button, .button, button, .state, .message, .tile .cap"))
+    if (shown(at) && at.scrollWidth > at.clientWidth + 1) wide.push("words of " + name(at));
   const all = "a[href], button, input:not([type=hidden]), select, textarea, summary, label.choice";
   const controls = [...document.querySelectorAll(all)].filter(shown).map((el) => {
     const box = el.getBoundingClientRect();

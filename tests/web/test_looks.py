@@ -9,6 +9,7 @@ from tests.web.axe import violations
 from tests.web.browser import LARGE, SMALL, shoot
 from tests.web.hands import Hands
 from tests.web.house import House
+from tests.web.measure import faults as measured
 from tests.web.tour import tour
 
 pytestmark = pytest.mark.web
@@ -48,6 +49,32 @@ def faults(page: Page, stop: str) -> list[str]:
     troubles.clear()
     told += [f"no icon or no word: {one}" for one in page.evaluate(_STATES)]
     return told + violations(page)
+
+
+_PLANT = """() => {
+  document.getElementById("main").insertAdjacentHTML("beforeend",
+    "<button class='planted'></button><span class='state fail'>red</span><div class='broad'>wide</div>");
+  Object.assign(document.querySelector(".planted").style, { minWidth: 0, minHeight: 0, width: "30px", height: "30px" });
+  document.querySelector(".broad").style.width = "3000px";
+}"""
+
+
+def test_each_judge_sees_what_is_wrong(home: House) -> None:
+    with home.seat() as page:
+        Hands(page).go("/")
+        assert not faults(page, "worklist") + measured(page, 3.78)
+        page.evaluate(_PLANT)
+        page.evaluate("console.error('planted'); fetch('/static/nothing.css')")
+        page.wait_for_timeout(300)
+        told = "\n".join(faults(page, "worklist") + measured(page, 3.78))
+    for what in (
+        "button-name",
+        "no icon or no word",
+        "console: planted",
+        "button.planted : 7.9",
+        "scrolls sideways: main",
+    ):
+        assert what in told
 
 
 @pytest.mark.timeout(400)

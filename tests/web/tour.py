@@ -152,6 +152,7 @@ def _afterwards(home: House, hands: Hands, exam_id: str) -> Iterator[str]:
     hands.at("#capture:enabled").wait_for()
     yield "live-emergency"
     home.box.post(f"/exams/{emergency}/finish")
+    hands.is_on("exam")  # by itself: the live page of an exam that somebody else finished
     wait_for("all of it is confirmed", home.box.all_sent, 60)
     hands.go("/queue")
     yield "queue"
