@@ -37,7 +37,7 @@
     const x = box.left + box.width / 2, y = box.top + box.height / 2;
     for (let at = above(el); at; at = root(at) ? null : above(at)) {
       const edge = edgeOf(at);
-      if (scrolls(at, "Y") && (y < edge.top || y > edge.bottom)) return "";  // scrolled away for now
+      if (scrolls(at, "Y") && (y < edge.top + 2 || y > edge.bottom - 2)) return "";  // scrolled away for now
     }
     const found = document.elementFromPoint(x, y);
     if (!found) return "nothing";
