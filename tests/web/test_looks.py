@@ -71,7 +71,7 @@ def test_each_judge_sees_what_is_wrong(home: House) -> None:
         "button-name",
         "no icon or no word",
         "console: planted",
-        "button.planted : 7.9",
+        "7.9 mm, control needs",
         "scrolls sideways: main",
     ):
         assert what in told
