@@ -188,11 +188,16 @@ def test_two_quick_taps_are_one_picture_and_one_exam(home: House) -> None:
         assert count(home) == 1
 
 
+_MIDDLE = """where => {
+  const at = document.querySelector(where), box = at && at.getBoundingClientRect();
+  return at && !at.disabled && { x: box.left + box.width / 2, y: box.top + box.height / 2 };
+}"""
+
+
 def _twice(page: Page, where: str) -> None:
-    box = page.locator(where).bounding_box()
-    assert box is not None
+    point = page.wait_for_function(_MIDDLE, arg=where).json_value()
     for _ in range(2):
-        page.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        page.touchscreen.tap(point["x"], point["y"])
 
 
 @pytest.mark.web

@@ -181,6 +181,14 @@ def test_a_wristband_of_another_in_an_open_exam_asks_with_both_names(home: House
         assert count(home) == 1
 
 
+_FORGED = """key => {
+  const form = document.getElementById("scan-form");
+  form.action = `/start/${key}`;
+  form.insertAdjacentHTML("beforeend", "<input name=mode value=click>");
+  form.submit();
+}"""
+
+
 def test_somebody_without_a_number_or_with_a_question_mark_is_not_begun(home: House) -> None:
     home.desk.books(NAMELESS, QUESTIONED, OLENA)
     home.refresh()
@@ -190,12 +198,8 @@ def test_somebody_without_a_number_or_with_a_question_mark_is_not_begun(home: Ho
             key = home.entry(family)["key"]
             hands.go(f"/confirm/{key}")
             assert not hands.at("#yes").count()
-            page.evaluate(
-                "key => { const form = document.getElementById('scan-form'); form.action = `/start/${key}`; "
-                "form.insertAdjacentHTML('beforeend', '<input name=mode value=click>'); form.submit(); }",
-                key,
-            )
-            page.wait_for_load_state()
+            with page.expect_navigation():
+                page.evaluate(_FORGED, key)
             hands.ready()
             assert home.opened() is None
 
