@@ -31,22 +31,32 @@ QUESTIONED = order(6, "Ков?ль^Ірина", "UA-00000006", PatientBirthDate=
 __all__ = ["night", "whole_night"]  # the fixtures, used by every test here
 
 
+_TOP = """name => {
+  const row = [...document.querySelectorAll("#rows a.row")].find((at) => at.innerText.includes(name));
+  return row && row.getBoundingClientRect().top;
+}"""
+
+
 def top(hands: Hands, given: str) -> float:
-    box = hands.at(hands.row(given)).first.bounding_box()
-    assert box is not None
-    return float(box["y"])
+    return float(hands.page.wait_for_function(_TOP, arg=given).json_value())
+
+
+def settled(hands: Hands) -> float:
+    """Open the list, let pass what still changes from before, and return where her row is."""
+    hands.go("/")
+    hands.page.wait_for_timeout(800)
+    return top(hands, "Ольга")
 
 
 def test_a_row_does_not_move_under_the_finger(home: House) -> None:
     with home.seat() as page:
         hands = Hands(page)
-        hands.go("/")
-        seen = top(hands, "Ольга")
+        seen = settled(hands)
         chosen = home.entry("Ольга")["key"]
         with hands.finger_on(hands.row("Ольга")):
             home.desk.books(EARLY, OLENA, OLHA, TARAS)
             home.refresh()
-            page.wait_for_timeout(QUIET_MS + 500)  # as long as the finger lies there
+            page.wait_for_timeout(2500)  # however long the finger lies there
             assert top(hands, "Ольга") == seen
         hands.is_on("confirm")
         assert page.url.endswith(f"/confirm/{chosen}")
