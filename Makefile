@@ -2,6 +2,7 @@
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 KILLS ?= 200
+WORKERS ?= 3
 .PHONY: help demo test test-web check bench soak kill-test vivid-test locale prepare-run prepare-test clean
 
 help: ## print this
@@ -16,11 +17,11 @@ prepare-test:
 demo: prepare-run ## watch the main job happen (SOURCE=clip, film, paper, screen, folder; KEEP=1 stays up)
 	@.venv/bin/modality-agent demo $(if $(KEEP),--keep) $(if $(SOURCE),--source $(SOURCE))
 
-test: prepare-test ## run every test against real peers, 36 kills included
-	@$(PY) -m pytest
+test: prepare-test ## run every test against real peers, 36 kills included (WORKERS=3 at the same time)
+	@$(PY) -m pytest -q -n $(WORKERS) --dist loadfile
 
 test-web: prepare-test ## drive a real browser through every screen; pictures stay in build/screenshots
-	@$(PY) -m pytest tests/web -m ""
+	@$(PY) -m pytest -q tests/web -m "" -n 2 --dist loadfile
 
 check: prepare-test ## ruff, strict mypy and the rules of the house, under a minute
 	@.venv/bin/ruff check agent drivers tests

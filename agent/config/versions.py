@@ -56,8 +56,12 @@ def write(path: Path, content: bytes, mode: int = 0o640) -> None:
 
 
 def put(source: Path, target: Path) -> None:
-    """Put the content of one version in the place of another, in one rename; durable on return."""
-    write(target, source.read_bytes(), target.stat().st_mode & 0o777 if target.exists() else 0o640)
+    """Put the content of one version in the place of another, in one rename; durable on return.
+
+    Who may read it stays as it was; a version that is new may be read by whom its source may be.
+    """
+    like = target if target.exists() else source
+    write(target, source.read_bytes(), like.stat().st_mode & 0o777)
 
 
 def sync_folder(folder: Path) -> None:

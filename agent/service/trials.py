@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from agent.actor import Actor
 from agent.admin_view import ConnectionView, InputView, QueryView, StepView, TrialView
@@ -19,6 +21,7 @@ from agent.trial import Trials
 from agent.triggers import Triggers
 from agent.worklist import Worklist
 
+V = TypeVar("V")
 PHASES = (Phase.NAME, Phase.TCP, Phase.TLS, Phase.ASSOCIATION, Phase.SERVICE)
 _INSIDE: Mapping[Phase, Phase] = {
     Phase.CONTEXT: Phase.ASSOCIATION,
@@ -40,6 +43,14 @@ _TRUSTED_LATE = frozenset({"verify:9", "verify:10"})
 """Not yet valid, expired: it may as well be the clock."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried(Generic[V]):
+    """What the last test found, and when; of this run only."""
+
+    at: str
+    view: V
+
+
 class EngineerTests:
     """Asked by administrators and service engineers; no answer names a patient."""
 
@@ -58,6 +69,8 @@ class EngineerTests:
         self._overview, self._store, self._devices = overview, store, devices
         self._destinations, self._worklist, self._trials, self._triggers = destinations, worklist, trials, triggers
         self._clock_trust = clock_trust
+        self._tried: dict[str, Tried[ConnectionView]] = {}
+        self._queried: Tried[QueryView] | None = None
 
     # --- connections ----------------------------------------------------------------------------------------
 
@@ -65,8 +78,21 @@ class EngineerTests:
         """Return every connection that can be tested."""
         return (*(("worklist",) if self._worklist.peer else ()), *self._destinations)
 
+    def tried(self, name: str) -> Tried[ConnectionView] | None:
+        """Return what the last test of a connection found; None: none was made since the start."""
+        return self._tried.get(name)
+
+    def queried(self) -> Tried[QueryView] | None:
+        """Return what the last test query found."""
+        return self._queried
+
     def connection(self, name: str) -> ConnectionView:
-        """Test one connection, phase by phase; raises `NotFound`."""
+        """Test one connection, phase by phase, and remember the answer; raises `NotFound`."""
+        view = self._tested(name)
+        self._tried[name] = Tried(at=self._overview.status().now, view=view)
+        return view
+
+    def _tested(self, name: str) -> ConnectionView:
         if name == "worklist" and self._worklist.peer is not None:
             return self._connection(name, self._worklist.peer, self._worklist.echo())
         if name not in self._destinations:
@@ -94,7 +120,12 @@ class EngineerTests:
         )
 
     def query(self) -> QueryView:
-        """Ask the worklist server as the box does, keep nothing, and count."""
+        """Ask the worklist server as the box does, keep nothing but the counts."""
+        view = self._asked()
+        self._queried = Tried(at=self._overview.status().now, view=view)
+        return view
+
+    def _asked(self) -> QueryView:
         try:
             answer = self._worklist.try_out()
         except AgentError as e:

@@ -63,6 +63,7 @@ port = {worklist_port}
 called_ae_title = "WLSCP"
 [exam]
 undo_window_s = 0
+confirmation = "click"
 {rows}"""
 
 

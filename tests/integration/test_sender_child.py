@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -41,18 +42,25 @@ def launcher() -> Iterator[ExecLauncher]:
 def test_a_hostile_peer_costs_little(tmp_path: Path, launcher: ExecLauncher, name: str) -> None:
     outcomes: list[Any] = []
     peaks: list[float] = []
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.wait(0.05):
+            peaks.append(peak_mb(child.pid))
 
     def on_progress(value: dict[str, Any], _fds: list[int]) -> None:
-        peaks.append(peak_mb(child.pid))
         outcomes.extend([value["outcome"]] * ("outcome" in value))
 
     with Peer(HOSTILE[name]) as peer:
         request = {"peer": asdict(address(peer.port)), "items": [asdict(i) for i in batch(tmp_path, 2, 8_000_000)]}
         child, began = Child(PEER, launcher), monotonic()
+        looking = threading.Thread(target=look)
         try:
             child.wait_ready()
+            looking.start()
             child.request("store", request, deadline_s=60, on_progress=on_progress)
         finally:
+            done.set()
             child.stop()
             peer.stopping.set()
         assert monotonic() - began < TIME_S

@@ -206,7 +206,7 @@ def test_a_reader_is_tested_without_doing_anything(
 ) -> None:
     fd, device = reader
     trigger = '\n[[trigger]]\nname = "reader"\ndriver = "serial_text"\nsource = "us1"\n'
-    trigger += f'[trigger.options]\ndevice = "{device}"\n'
+    trigger += f'[trigger.options]\nport = "{device}"\n'
     with box_in(tmp_path / "box", toml_for(sandbox) + trigger) as box:
         wait_for("the reader works", lambda: box.get("/inputs")[0]["working"], 20)
         assert box.post("/inputs/reader/test", {"seconds": 30})["testing_s"] > 0

@@ -105,7 +105,7 @@ def test_every_mistake_is_named_and_nothing_is_kept(box: Box) -> None:
 
 
 def test_weaker_confirmation_is_named_and_written_into_the_history(sandbox: Sandbox, tmp_path: Path) -> None:
-    strict = toml_for(sandbox).replace("undo_window_s = 0", 'undo_window_s = 0\nconfirmation = "reenter"')
+    strict = toml_for(sandbox).replace('confirmation = "click"', 'confirmation = "reenter"')
     box = Box(tmp_path / "box", strict)
     box.start()
     try:
@@ -228,7 +228,8 @@ def test_death_at_every_step_leaves_one_whole_file_and_a_state_that_fits(
     before = box.config.read_bytes()
     box.start(MODALITY_AGENT_KILL_AT=f"configuration:{step}")
     try:
-        view = propose(box, "undo_window_s = 0", "undo_window_s = 30")
+        # A destination that does not answer, so that the change is watched until it is given back.
+        view = propose(box, port_line(box), f"port = {port_of_nobody()}")
         after = versions.proposed(box.config).read_bytes()
         try:
             confirm(box, view)

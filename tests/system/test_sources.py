@@ -179,8 +179,18 @@ ENDINGS = {
 }
 
 
+def refused(box: Box, source: str, status: str) -> errors.AgentError:
+    """Press until the scanner answers: now and then SANE's test device hangs, which is V-28 and no page."""
+    for turn in range(3):
+        with pytest.raises(errors.DeviceError) as told:
+            box.capture(f"{status}-{turn}", source)
+        if not isinstance(told.value, errors.ScannerSlow):
+            break
+    return told.value
+
+
 def test_each_error_of_a_scanner_has_its_sentence_and_keeps_nothing(sandbox: Sandbox, tmp_path: Path) -> None:
-    whole = toml(sandbox, "scanner", scanner(tmp_path), CONVERSION.format("SD"))
+    whole = toml(sandbox, "scanner", scanner(tmp_path, page_timeout_s=15), CONVERSION.format("SD"))
     rows = []
     head, _, _ = whole.partition("[[source]]")
     source = whole[len(head) :].partition("[worklist]")[0]
@@ -193,8 +203,7 @@ def test_each_error_of_a_scanner_has_its_sentence_and_keeps_nothing(sandbox: San
         wait_for("all are ready", lambda: all(s["state"] == "ready" for s in box.get("/sources")), 60)
         for number, (status, error) in enumerate(ENDINGS.items()):
             exam = box.post("/exams/emergency", {"source": f"s{number}"})
-            with pytest.raises(error):
-                box.capture(f"{status}", f"s{number}")
+            assert isinstance(refused(box, f"s{number}", status), error)
             assert box.get(f"/exams/{exam['exam_id']}")["captured"] == 0
 
 

@@ -8,15 +8,18 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser
 
-from tests.web.browser import SCREENSHOTS, running_browser
+from tests.system.world import Page as Client
+from tests.web.browser import SCREENSHOTS, chromium, running_browser
 from tests.web.house import House, house
 
-_FIGURES: dict[str, float] = {}
+_FIGURES = SCREENSHOTS / "figures.json"
 
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium; it ends with these tests, because Playwright keeps this thread's event loop."""
+    if not chromium():
+        pytest.skip("no chromium on this machine")
     with running_browser() as running:
         yield running
 
@@ -40,22 +43,30 @@ def home(shared: House) -> Iterator[House]:
     shared.close()
 
 
+@pytest.fixture(scope="module")
+def administrator(shared: House) -> Client:
+    """One login for all tests of a module: tries at the door are counted."""
+    return shared.box.person("administrator", "Оксана Адміністратор", screen=True)
+
+
 @pytest.fixture
 def figure() -> Callable[[str, float], None]:
-    """Note a figure: what, and how much."""
+    """Note a figure beside the screenshots: what, and how much."""
 
     def note(what: str, value: float) -> None:
-        _FIGURES[what] = value
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        _FIGURES.write_text(json.dumps({**_figures(), what: value}, indent=1))
 
     return note
 
 
+def _figures() -> dict[str, float]:
+    return dict(json.loads(_FIGURES.read_text())) if _FIGURES.exists() else {}
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the figures and leave them beside the screenshots."""
-    if not _FIGURES:
-        return
-    terminalreporter.section("figures of the screens")
-    for what, value in _FIGURES.items():
-        terminalreporter.write_line(f"{what}: {value:g}")
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    (SCREENSHOTS / "figures.json").write_text(json.dumps(_FIGURES, indent=1))
+    """Print the figures that were measured last."""
+    if figures := _figures():
+        terminalreporter.section("figures of the screens")
+        for what, value in figures.items():
+            terminalreporter.write_line(f"{what}: {value:g}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -140,18 +140,24 @@ def house(
     folder: Path,
     *,
     confirmation: str = "click",
-    more: str = "",
+    more: str | Callable[[Sandbox], str] = "",
     undo_s: int = 60,
     pedal: bool = False,
+    port: int = 0,
 ) -> Iterator[House]:
-    """Run everything below `folder` for the length of the block."""
+    """Run everything below `folder` for the length of the block; `more` is added to the configuration.
+
+    `port`: where the page is, also after a restart; 0: anywhere. `pedal`: with a pedal on a serial device server.
+    """
     with ExitStack() as kept:
         sandbox = kept.enter_context(sandbox_in(folder / "sandbox"))
         foot = kept.enter_context(DeviceServer()) if pedal else None
         toml = toml_for(sandbox, undo_window_s=undo_s)
         toml = toml.replace('confirmation = "click"', f'confirmation = "{confirmation}"')
         toml = toml.replace("[source.object]", f"{PRESETS}[source.object]", 1)
-        toml = toml.replace("[web]\n", "[web]\nrequest_limit = 10000\n") + more + (_pedal(foot) if foot else "")
+        toml = toml.replace("[web]\n", "[web]\nrequest_limit = 10000\n", 1)
+        toml = toml.replace("\nport = 0\n", f"\nport = {port}\n", 1)
+        toml += (more if isinstance(more, str) else more(sandbox)) + (_pedal(foot) if foot else "")
         time = FakeTime(folder / "time")
         box = kept.enter_context(box_in(folder / "box", toml, code=time.code))
         found = House(browser, sandbox, box, time, foot)

@@ -17,11 +17,11 @@ from starlette.routing import BaseRoute
 from agent import errors
 from agent.actor import NOBODY, Act, Actor
 from agent.error import from_wire
-from agent.errors import AgentError, NotLoggedIn, NotPermitted, StorageError
+from agent.errors import AgentError, LoginAgain, NotLoggedIn, StorageError
 from agent.service import Service
 from agent.web.api import Identify, on_no_route, status_of
-from agent.web.pages import confirm, correct, finish, live, queue, review, tray, worklist
-from agent.web.pages.page import Page, Shown, Visit, fields
+from agent.web.pages import admin, confirm, correct, finish, live, queue, review, tray, worklist
+from agent.web.pages.page import File, Page, Shown, Visit, fields
 from agent.web.pages.render import Renderer
 from agent.web.permit import permit
 from agent.web.route import ActRoute
@@ -35,6 +35,7 @@ PAGES: tuple[Page, ...] = (
     *correct.PAGES,
     *queue.PAGES,
     *tray.PAGES,
+    *admin.PAGES,
 )
 """Order counts: the first row whose path fits answers."""
 
@@ -59,28 +60,31 @@ def _answer(
     try:
         visit = renderer.spoken(replace(visit, actor=identify(request)))
         permit(service, visit.actor, page.act)
-        visit = _visit(request, raw, visit)
+        visit = _visit(request, raw, visit, page.longest)
         answer = page.does(visit) if page.method == "GET" else _acted(page, visit)
-    except NotLoggedIn as e:
+    except (NotLoggedIn, LoginAgain) as e:
         return _come_in(renderer, visit, e, page)
     except AgentError as e:
-        return HTMLResponse(renderer.html(visit, _refused(page, visit, e)), status_of(e))
+        return HTMLResponse(renderer.html(_standing(page, visit), _refused(page, visit, e)), status_of(e))
     if isinstance(answer, str):
         return RedirectResponse(answer, 303)
+    if isinstance(answer, File):
+        named = {"Content-Disposition": f'attachment; filename="{answer.name}"'}
+        return Response(answer.content, media_type=answer.media, headers=named)
     return HTMLResponse(renderer.html(visit, answer), answer.status)
 
 
-def _come_in(renderer: Renderer, visit: Visit, error: NotLoggedIn, page: Page) -> Response:
+def _come_in(renderer: Renderer, visit: Visit, error: AgentError, page: Page) -> Response:
     """Send whoever wants to see something to where one logs in, and tell whoever wanted to do something."""
     if page.method != "GET":
-        told = Shown(template="error.html", values={"error": error})
-        return HTMLResponse(renderer.html(visit, told), status_of(error))
-    return RedirectResponse(f"{'/unlock' if visit.actor.screen else '/login'}?next={quote(visit.here)}", 303)
+        return HTMLResponse(renderer.html(visit, _refused(page, visit, error)), status_of(error))
+    door = "/unlock" if visit.actor.screen and isinstance(error, NotLoggedIn) else "/login"
+    return RedirectResponse(f"{door}?next={quote(visit.here)}", 303)
 
 
-def _seen_with(back: Callable[[Visit], Shown]) -> Act:
-    """Return what it takes to see a page: its own row says so; whoever may act is not always who may look."""
-    return next((row.act for row in PAGES if row.method == "GET" and row.does is back), Act.SEE_PATIENTS)
+def _row_of(back: Callable[[Visit], Shown] | None) -> Page | None:
+    """Return the row that shows a page: what it takes to see it, and its address, stand there."""
+    return next((row for row in PAGES if row.method == "GET" and row.does is back), None)
 
 
 def lost(service: Service, identify: Identify, renderer: Renderer) -> Callable[[Request, Exception], Any]:
@@ -107,8 +111,8 @@ def _known(identify: Identify, request: Request) -> Actor:
         return NOBODY
 
 
-def _visit(request: Request, raw: bytes, visit: Visit) -> Visit:
-    form, lists = fields(raw)
+def _visit(request: Request, raw: bytes, visit: Visit, longest: int) -> Visit:
+    form, lists = fields(raw, longest)
     query = {name: value[:200] for name, value in request.query_params.items()}
     return replace(visit, path=dict(request.path_params), query=query, form=form, lists=lists)
 
@@ -132,9 +136,19 @@ def _told(page: Page, visit: Visit) -> dict[str, Any]:
         return {"refused": e.to_wire()}
 
 
+def _standing(page: Page, visit: Visit) -> Visit:
+    """Return the visit with the address of the page that tells why an act was refused: it can be asked for again."""
+    shows = _row_of(page.back)
+    with suppress(KeyError):
+        return replace(visit, here=shows.path.format(**visit.path)) if shows else visit
+    return visit
+
+
 def _refused(page: Page, visit: Visit, error: AgentError) -> Shown:
     """Return the page that tells why, on top of what is true now where the page can show that."""
-    if page.back is not None and visit.may(_seen_with(page.back)) and not isinstance(error, NotPermitted):
+    let_in = visit.may(page.act) and not isinstance(error, (NotLoggedIn, LoginAgain))
+    shows = _row_of(page.back)
+    if page.back is not None and let_in and visit.may(shows.act if shows else Act.SEE_PATIENTS):
         with suppress(AgentError):
             truth = page.back(visit)
             return replace(truth, values={**truth.values, "error": error})

@@ -64,15 +64,26 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """What a GET answers when it is to be kept outside the box: a small file under a name."""
+
+    name: str
+    media: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """One row. A GET returns what is shown; a POST does one thing and returns the address that shows it."""
 
     method: str
     path: str
     act: Act
-    does: Callable[[Visit], Shown | str]
+    does: Callable[[Visit], Shown | File | str]
     back: Callable[[Visit], Shown] | None = None
     """What is shown, with the reason on top, when the act was refused; None: the reason alone."""
+    longest: int = _LONGEST
+    """Characters that a field of its form may have."""
 
 
 def show(template: str, *, status: int = 200, **values: Any) -> Shown:
@@ -80,22 +91,29 @@ def show(template: str, *, status: int = 200, **values: Any) -> Shown:
     return Shown(template=template, values=values, status=status)
 
 
-def get(path: str, act: Act, does: Callable[[Visit], Shown | str]) -> Page:
+def get(path: str, act: Act, does: Callable[[Visit], Shown | File | str]) -> Page:
     """Return a row that shows (or sends on to where the thing is shown now)."""
     return Page(method="GET", path=path, act=act, does=does)
 
 
-def post(path: str, act: Act, does: Callable[[Visit], str], back: Callable[[Visit], Shown] | None = None) -> Page:
+def post(
+    path: str,
+    act: Act,
+    does: Callable[[Visit], str],
+    back: Callable[[Visit], Shown] | None = None,
+    *,
+    longest: int = _LONGEST,
+) -> Page:
     """Return a row that acts and returns where to go."""
-    return Page(method="POST", path=path, act=act, does=does, back=back)
+    return Page(method="POST", path=path, act=act, does=does, back=back, longest=longest)
 
 
-def fields(raw: bytes) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
+def fields(raw: bytes, longest: int = _LONGEST) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
     """Return (first values, all values) of a form; raises `BadRequest` for one that is no form of ours."""
     try:
         parsed = parse_qs(raw.decode("utf-8"), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
     except (UnicodeDecodeError, ValueError):
         raise BadRequest("The form was not understood.") from None
-    if any(len(value) > _LONGEST for values in parsed.values() for value in values):
+    if any(len(value) > longest for values in parsed.values() for value in values):
         raise BadRequest("The form was not understood.")
     return {name: values[0] for name, values in parsed.items()}, {k: tuple(v) for k, v in parsed.items()}

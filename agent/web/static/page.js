@@ -19,12 +19,20 @@
     const at = document.activeElement;
     return Boolean(at && at.matches("#main input:not([type=radio]):not([type=checkbox]), #main select, #main textarea") && (at.value || at.matches("select")));
   }
+  // What an administrator typed and did not send yet is not lost because the login became too old meanwhile.
+  function edited() {
+    if (!page().startsWith("admin")) return false;
+    return [...document.querySelectorAll("#main input:not([type=hidden]), #main textarea")].some((at) =>
+      at.matches("[type=radio], [type=checkbox]") ? at.checked !== at.defaultChecked : at.value !== at.defaultValue);
+  }
   function still() { return !down && performance.now() - touched >= QUIET_MS && !typing(); }
 
   // --- changes ----------------------------------------------------------------------------------------------
   function renew() {
     const parts = document.getElementById("main").dataset.renew;
-    const always = "#banner,#strip,#notice,#signals";
+    // Why a form was refused stays to be read; what the box says by itself comes and goes with its state.
+    const kept = document.querySelector("#notice[data-kept] .message:not([hidden])");
+    const always = kept ? "#banner,#strip,#signals" : "#banner,#strip,#notice,#signals";
     if (!still()) { wanted = true; return; }
     wanted = false;
     if (!window.htmx || document.querySelector(".htmx-request")) { wanted = true; return; }
@@ -157,6 +165,7 @@
     const kind = /data-page="([a-z-]+)"/.exec(answer.responseText || "");
     if (kind && kind[1] !== page()) {
       event.detail.shouldSwap = false;
+      if (edited()) return;
       location.assign(answer.responseURL || location.href);
     }
   });
@@ -174,6 +183,9 @@
     known = facts();
     if (document.querySelector("#notice .message.fail")) play("refused");
     for (const said of document.querySelectorAll("#notice .message")) said.dataset.said = "";
+    // A refused form stands on the page that it came from: asking again shows that page and sends nothing twice.
+    const here = document.body.dataset.here;
+    if (here && here !== decodeURIComponent(location.pathname)) history.replaceState(null, "", encodeURI(here));
     document.documentElement.dataset.ready = "1";
     if (document.body.dataset.follows === "1") listen();
     proceed();
