@@ -19,7 +19,7 @@ _FIGURES = SCREENSHOTS / "figures.json"
 def browser() -> Iterator[Browser]:
     """Debian's Chromium; it ends with these tests, because Playwright keeps this thread's event loop."""
     if not chromium():
-        pytest.skip("no chromium on this machine")
+        pytest.fail("no chromium on this machine")
     with running_browser() as running:
         yield running
 

@@ -21,7 +21,7 @@ from tests.web.admin import READER_ENDS, more, ready, seated, user_id, whole
 from tests.web.browser import shoot
 from tests.web.house import House
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.web, pytest.mark.timeout(180)]
 HOUSE = {"more": more, "port": free_port()}
 
 

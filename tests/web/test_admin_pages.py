@@ -16,7 +16,7 @@ from tests.web.admin import more, places, whole
 from tests.web.browser import LARGE, SMALL, shoot
 from tests.web.house import House
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.web, pytest.mark.timeout(180)]
 HOUSE = {"more": more, "port": free_port()}
 
 
