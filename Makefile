@@ -5,7 +5,7 @@ KILLS ?= 200
 WORKERS ?= 3
 SUITE ?= bookworm
 ARCH ?= $(shell dpkg --print-architecture 2>/dev/null || echo amd64)
-.PHONY: help demo test check bench soak kill-test vivid-test locale deb debs lock deb-test machine-test prepare-run prepare-test clean
+.PHONY: help demo test test-web check bench soak kill-test vivid-test locale deb debs lock deb-test machine-test prepare-run prepare-test clean
 
 help: ## print this
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -21,6 +21,9 @@ demo: prepare-run ## watch the main job happen (SOURCE=clip, film, paper, screen
 
 test: prepare-test ## run every test against real peers, 36 kills included (WORKERS=3 at the same time)
 	@$(PY) -m pytest -q -n $(WORKERS) --dist loadfile
+
+test-web: prepare-test ## drive a real browser through every screen; pictures stay in build/screenshots
+	@$(PY) -m pytest -q tests/web -m "" -n 2 --dist loadfile
 
 check: prepare-test ## ruff, strict mypy and the rules of the house, under a minute
 	@.venv/bin/ruff check agent drivers tests

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from tests.bench import capture, forwarding, idle, pictures, queue, report, service
+from tests.bench import capture, forwarding, idle, pages, pictures, queue, report, service
 
 FAMILIES: Mapping[str, Callable[[Path, int], Iterator[report.Row]]] = {
     "F1": forwarding.f1,
@@ -22,6 +22,7 @@ FAMILIES: Mapping[str, Callable[[Path, int], Iterator[report.Row]]] = {
     "F11-clip": pictures.f11_clip,
     "F12": pictures.f12,
     "F13": service.f13,
+    "F14": pages.f14,
 }
 """F5 is measured with F4, F6 by `make soak`."""
 

@@ -17,11 +17,12 @@ from tests.peers.process import free_port
 from tests.system.test_administration import sign
 from tests.system.world import PASSWORD, Box, wait_for
 from tests.system.world import Page as Client
-from tests.web.admin import READER_ENDS, ready, seated, user_id, whole
+from tests.web.admin import READER_ENDS, more, ready, seated, user_id, whole
 from tests.web.browser import shoot
 from tests.web.house import House
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.web, pytest.mark.timeout(180)]
+HOUSE = {"more": more, "port": free_port()}
 
 
 # --- connections, pictures of nobody, readers ------------------------------------------------------------------------

@@ -9,18 +9,20 @@ from playwright.sync_api import expect
 
 from agent.web.pages.admin import PAGES
 from agent.web.pages.page import Page as Row
+from tests.peers.process import free_port
 from tests.system.world import PASSWORD, Answered
 from tests.system.world import Page as Client
-from tests.web.admin import places, whole
+from tests.web.admin import more, places, whole
 from tests.web.browser import LARGE, SMALL, shoot
 from tests.web.house import House
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.web, pytest.mark.timeout(180)]
+HOUSE = {"more": more, "port": free_port()}
 
 
 @pytest.fixture(scope="module")
-def wanted(home: House) -> dict[str, str]:
-    return places(home.box)
+def wanted(shared: House) -> dict[str, str]:
+    return places(shared.box)
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE], ids=lambda size: str(size[0]))

@@ -13,6 +13,7 @@ from agent.lifecycle import ExamState
 from agent.opening import Shown as ShownEntry
 from agent.service.corrections import Target
 from agent.view import ExamView
+from agent.web.pages import by_hand
 from agent.web.pages.page import Page, Shown, Visit, _, get, post, show
 from agent.web.pages.worklist import source
 from agent.web.words import Words, words
@@ -90,6 +91,22 @@ def _move(visit: Visit) -> str:
     )
     exam = visit.service.exams.reidentify(
         visit.path["exam_id"], target, form.get("reason", ""), visit.actor, token=visit.token
+    )
+    return f"/exam/{exam.exam_id}"
+
+
+def _by_hand(visit: Visit) -> Shown:
+    exam = visit.service.exams.get(visit.path["exam_id"])
+    return show("move_by_hand.html", exam=exam, reasons=WRONG_ROW, **by_hand.written(visit))
+
+
+def _move_by_hand(visit: Visit) -> str:
+    exam = visit.service.exams.reidentify(
+        visit.path["exam_id"],
+        Target(patient=by_hand.patient(visit)),
+        visit.form.get("reason", ""),
+        visit.actor,
+        token=visit.token,
     )
     return f"/exam/{exam.exam_id}"
 
@@ -178,6 +195,8 @@ def _give_up(visit: Visit) -> str:
 PAGES: tuple[Page, ...] = (
     get("/exam/{exam_id}/correct", Act.CORRECT, _ways),
     get("/exam/{exam_id}/move", Act.CORRECT, _choose),
+    get("/exam/{exam_id}/move/by-hand", Act.CORRECT, _by_hand),
+    post("/exam/{exam_id}/move/by-hand", Act.CORRECT, _move_by_hand, _by_hand),
     get("/exam/{exam_id}/move/{key}", Act.CORRECT, _ask_move),
     post("/exam/{exam_id}/move/{key}", Act.CORRECT, _move, _ask_move),
     get("/exam/{exam_id}/removal", Act.CORRECT, _ask_removal),

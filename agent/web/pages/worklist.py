@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from agent.actor import Act
-from agent.errors import BadRequest
-from agent.model import Patient
 from agent.view import EntryView
+from agent.web.pages import by_hand
 from agent.web.pages.page import Page, Shown, Visit, get, post, show
-from agent.web.phrases import months
 from agent.web.words import Words, words
 
 TODAY, ALL = "today", "all"
@@ -77,39 +75,19 @@ def _start_emergency(visit: Visit) -> str:
     return f"/exam/{exam.exam_id}"
 
 
-_FIELDS = ("family", "given", "patronymic", "patient_id", "day", "month", "year", "sex")
-
-
 def _unscheduled(visit: Visit) -> Shown:
-    form = {name: visit.form.get(name, "") for name in _FIELDS}
-    return show("unscheduled.html", form=form, months=months(visit.language))
+    return show("unscheduled.html", **by_hand.written(visit))
 
 
 def _start_unscheduled(visit: Visit) -> str:
-    told = {name: visit.form.get(name, "").strip() for name in _FIELDS}
-    name = "^".join((told["family"], told["given"], told["patronymic"])).rstrip("^")
-    if "^" in told["family"] + told["given"] + told["patronymic"]:
-        raise BadRequest("A name may not contain `^`.")
-    patient = Patient(
-        patient_name=name,
-        patient_id=told["patient_id"],
-        patient_birth_date=_birth_date(told["day"], told["month"], told["year"]),
-        patient_sex=told["sex"] if told["sex"] in ("M", "F", "O") else "",
-    )
     exam = visit.service.exams.start_unscheduled(
-        source(visit), patient, visit.actor, finish_open=visit.form.get("finish_open", ""), token=visit.token
+        source(visit),
+        by_hand.patient(visit),
+        visit.actor,
+        finish_open=visit.form.get("finish_open", ""),
+        token=visit.token,
     )
     return f"/exam/{exam.exam_id}"
-
-
-def _birth_date(day: str, month: str, year: str) -> str:
-    if not (day or month or year):
-        return ""
-    date = f"{year:0>4}{month:0>2}{day:0>2}"
-    whole = date.isascii() and date.isdigit() and len(date) == 8
-    if not (whole and "01" <= date[4:6] <= "12" and "01" <= date[6:] <= "31"):
-        raise BadRequest("The date of birth is not a date.")
-    return date
 
 
 def source(visit: Visit) -> str:

@@ -156,6 +156,12 @@
 
   document.addEventListener("htmx:beforeSwap", (event) => {
     const answer = event.detail.xhr;
+    // Asked for before the finger came: it is asked for again when the finger has gone.
+    if (event.detail.requestConfig.headers["X-By-Itself"] && !still()) {
+      event.detail.shouldSwap = false;
+      wanted = true;
+      return;
+    }
     const kind = /data-page="([a-z-]+)"/.exec(answer.responseText || "");
     if (kind && kind[1] !== page()) {
       event.detail.shouldSwap = false;

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -27,19 +27,6 @@ from tests.unit.core.test_core_store import STAMP, built, open_exam
 
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32
 LATER = "9999-12-31T00:00:00.000+00:00"
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    migrate(str(tmp_path / "db"))
-    return tmp_path / "db"
-
-
-@pytest.fixture
-def store(path: Path) -> Iterator[Store]:
-    store = Store(path)
-    yield store
-    store.close()
 
 
 @pytest.fixture

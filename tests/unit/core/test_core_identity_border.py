@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,21 +11,7 @@ import pytest
 from agent import errors
 from agent.model import ExamKind, IdentitySnapshot, Patient
 from agent.store import Store
-from agent.store.migrations import migrate
 from tests.unit.core.test_core_store import EQUIPMENT, STAMP, frame, open_exam, snapshot
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    migrate(str(tmp_path / "db"))
-    return tmp_path / "db"
-
-
-@pytest.fixture
-def store(path: Path) -> Iterator[Store]:
-    store = Store(path)
-    yield store
-    store.close()
 
 
 def of(**values: str) -> IdentitySnapshot:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,26 +17,12 @@ from agent.outcome import Action, Outcome, Phase
 from agent.review_errors import AlreadyOnItsWay, AlreadyRejected, NotYetOnItsWay
 from agent.sop_classes import KEY_OBJECT
 from agent.store import Asked, NewKeyObject, NewStep, Store
-from agent.store.migrations import migrate
 from tests.unit.core.test_core_store import STAMP, built, frame, open_exam
 
 PACS, MIRROR = Route("pacs"), Route("mirror", required=False)
 SENT = Outcome(phase=Phase.RESPONSE, action=Action.SENT, code="0x0000", words="w", blame=Blame.DESTINATION)
 REFUSED = replace(SENT, action=Action.RETRY_INSTANCE, code="0xA700")
 LOST = replace(SENT, phase=Phase.RESPONSE, action=Action.RETRY_LATER, code="timeout", ambiguous=True)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    migrate(str(tmp_path / "db"))
-    return tmp_path / "db"
-
-
-@pytest.fixture
-def store(path: Path) -> Iterator[Store]:
-    store = Store(path)
-    yield store
-    store.close()
 
 
 def name(number: int) -> str:

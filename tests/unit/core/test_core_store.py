@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,19 +44,6 @@ def frame(number: int, exam_id: str = "e1", series: str = "2.25.9") -> FrameReco
         payload_sha256="0" * 64,
         trigger_id=f"press-{number}",
     )
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    migrate(str(tmp_path / "db"))
-    return tmp_path / "db"
-
-
-@pytest.fixture
-def store(path: Path) -> Iterator[Store]:
-    store = Store(path)
-    yield store
-    store.close()
 
 
 def open_exam(store: Store, exam_id: str = "e1", source: str = "us1", **of: str) -> None:
