@@ -333,6 +333,18 @@ def test_a_configuration_that_fails_gives_way_to_the_last_good_one(machine: Mach
     wait_for("no alarm", lambda: "C-11" not in alarms(machine), 20)
 
 
+def test_messages_of_a_journal_in_memory_are_copied(machine: Machine) -> None:
+    machine.sh("rm -rf /var/log/journal")
+    assert machine.show("modality-agent-journal.timer", "ActiveState") == "active"
+    machine.run("systemctl", "start", "modality-agent-journal.service")
+    kept = machine.root / "var/lib/modality-agent/journal/journal.0.log"
+    once = kept.read_text()
+    assert "boot scan" in once
+    assert kept.stat().st_mode & 0o777 == 0o600
+    machine.run("systemctl", "start", "modality-agent-journal.service")
+    assert kept.read_text().count("boot scan") == once.count("boot scan"), "each message once"
+
+
 def test_exactly_the_page_and_the_listener_listen(machine: Machine) -> None:
     told = machine.sh("cat /proc/net/tcp /proc/net/tcp6 | awk '$4 == \"0A\" { print $2 }'").splitlines()
     ports = {int(word.rpartition(":")[2], 16) for word in told}
