@@ -11,6 +11,7 @@ from tests.machine.machine import Machine
 from tests.system.world import wait_for
 
 SET_UP = """
+rm -f /srv/sandbox/config.toml  # of a sandbox before, with other ports
 systemd-run --unit=sandbox -q /opt/modality-agent/bin/modality-agent sandbox --folder /srv/sandbox
 for i in $(seq 200); do [ -s /srv/sandbox/config.toml ] && break; sleep 0.2; done
 cp /srv/sandbox/pki/ca.crt /srv/sandbox/pki/agent.crt /srv/sandbox/pki/agent.key /etc/modality-agent/tls/
