@@ -88,3 +88,11 @@ def test_an_answer_given_to_one_is_not_repeated_to_another(door: Door) -> None:
     door.become(Role.SERVICE)
     other = door.ask("POST", "/api/destinations/worklist/echo", EMPTY, Idempotency_Key="one")
     assert set(other.json()) >= {"destination", "ok", "phase"}
+
+
+@pytest.mark.parametrize("key", ["", "with a space", "k" * 129, "ключ".encode().decode("latin-1")])
+def test_a_key_that_is_none_is_refused_and_never_shortened(door: Door, key: str) -> None:
+    """Two long keys with one beginning were one key: the second press was answered and never done."""
+    door.become(Role.TECHNICIAN)
+    answer = door.ask("POST", "/api/worklist/refresh", EMPTY, Idempotency_Key=key or " ")
+    assert (answer.status, answer.json()["code"]) == (422, "S-08")
