@@ -20,7 +20,7 @@ from agent.service import Service
 from agent.web.guard import HEADERS
 from agent.web.looking import Looking
 from agent.web.openapi import description
-from agent.web.operation import IDEMPOTENCY_KEY, Answered, Call, Operation, parsed
+from agent.web.operation import IDEMPOTENCY_KEY, MOST_QUERY, Answered, Call, Operation, parsed
 from agent.web.operations import OPERATIONS
 from agent.web.permit import permit
 from agent.web.route import ActRoute
@@ -138,7 +138,7 @@ def _answer(service: Service, identify: Identify, operation: Operation, request:
     call = Call(
         actor=actor,
         path=request.path_params,
-        query={name: request.query_params.get(name, "")[:200] for name in operation.query},
+        query=_query(request, operation),
         body=parsed(operation.body, raw) if operation.changes else None,
         credentials=credentials(request),
     )
@@ -148,6 +148,15 @@ def _answer(service: Service, identify: Identify, operation: Operation, request:
     if not operation.is_json:
         return operation.does(service, call)
     return service.repeats.once(key, lambda: plain(operation.does(service, call)))
+
+
+def _query(request: Request, operation: Operation) -> dict[str, str]:
+    """Return what is asked after the `?`; raises `BadRequest` for a text that is too long."""
+    told = {name: request.query_params.get(name, "") for name in operation.query}
+    long = [name for name, text in told.items() if len(text) > MOST_QUERY]
+    if long:
+        raise BadRequest(f"Not understood: {', '.join(long)}.")
+    return told
 
 
 def _key(request: Request, actor: Actor, operation: Operation) -> str:

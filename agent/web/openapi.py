@@ -20,7 +20,7 @@ from pydantic import ConfigDict, TypeAdapter
 from agent import __version__
 from agent.actor import PERMISSIONS, Act
 from agent.web.looking import LOOKS
-from agent.web.operation import IDEMPOTENCY_KEY, Operation
+from agent.web.operation import IDEMPOTENCY_KEY, MOST_QUERY, Operation
 from agent.web.operations import OPERATIONS
 from agent.web.says import SENTENCES
 from agent.web.streams import STREAMS, Stream
@@ -136,8 +136,8 @@ def _operation(operation: Operation, body: Json | None, answer: Json | None) -> 
     told["parameters"] += [_query(name) for name in operation.query]
     if operation.changes:
         told["parameters"].append(_IDEMPOTENCY)
-        content = {"application/json": {"schema": body}}
-        told["requestBody"] = {"required": operation.needs_body, "content": content}
+        taken: Json = {"application/json": {"schema": body}}
+        told["requestBody"] = {"required": operation.needs_body, "content": taken}
     return told
 
 
@@ -170,7 +170,7 @@ def _path(name: str, kind: str) -> Json:
 
 
 def _query(name: str) -> Json:
-    return {"name": name, "in": "query", "required": False, "schema": {"type": "string", "maxLength": 200}}
+    return {"name": name, "in": "query", "required": False, "schema": {"type": "string", "maxLength": MOST_QUERY}}
 
 
 _IDEMPOTENCY: Json = {

@@ -20,6 +20,8 @@ from agent.service import Service
 
 IDEMPOTENCY_KEY = re.compile(r"[A-Za-z0-9_-]{1,128}")
 """Of a request that may be sent again; a key of another form is refused, never shortened."""
+MOST_QUERY = 200
+"""Characters of one query parameter."""
 _STRICT = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
 
 
