@@ -153,9 +153,9 @@ def _answer(service: Service, identify: Identify, operation: Operation, request:
 def _query(request: Request, operation: Operation) -> dict[str, str]:
     """Return what is asked after the `?`; raises `BadRequest` for a text that is too long."""
     told = {name: request.query_params.get(name, "") for name in operation.query}
-    long = [name for name, text in told.items() if len(text) > MOST_QUERY]
-    if long:
-        raise BadRequest(f"Not understood: {', '.join(long)}.")
+    for name, text in told.items():
+        if len(text) > MOST_QUERY:
+            raise BadRequest(f"Not understood: {name}.")
     return told
 
 
@@ -164,9 +164,10 @@ def _key(request: Request, actor: Actor, operation: Operation) -> str:
 
     Raises `BadRequest` for a key that is none: one that was cut short could be that of another request.
     """
-    key = request.headers.get("idempotency-key") if operation.changes else None
+    name = "Idempotency-Key"
+    key = request.headers.get(name) if operation.changes else None
     if key is None:
         return ""
     if not IDEMPOTENCY_KEY.fullmatch(key):
-        raise BadRequest("Not understood: Idempotency-Key.")
+        raise BadRequest(f"Not understood: {name}.")
     return "\x1f".join((actor.role.value, actor.name, operation.method, request.url.path, key))
