@@ -96,3 +96,10 @@ def test_a_key_that_is_none_is_refused_and_never_shortened(door: Door, key: str)
     door.become(Role.TECHNICIAN)
     answer = door.ask("POST", "/api/worklist/refresh", EMPTY, Idempotency_Key=key or " ")
     assert (answer.status, answer.json()["code"]) == (422, "S-08")
+
+
+def test_the_key_of_a_form_is_not_shortened_either(door: Door) -> None:
+    door.become(Role.TECHNICIAN)
+    (form,) = [row for row in ROWS if row.method == "POST" and not row.is_api and row.act is Act.START_EMERGENCY]
+    assert door.form(form.path, {"idempotency": "k" * 129}).status == 422
+    assert door.form(form.path, {"idempotency": "k" * 128}).status != 422
