@@ -103,3 +103,9 @@ def test_the_key_of_a_form_is_not_shortened_either(door: Door) -> None:
     (form,) = [row for row in ROWS if row.method == "POST" and not row.is_api and row.act is Act.START_EMERGENCY]
     assert door.form(form.path, {"idempotency": "k" * 129}).status == 422
     assert door.form(form.path, {"idempotency": "k" * 128}).status != 422
+
+
+@pytest.mark.parametrize("path", ["/api/sources/nothing/presets", "/api/exams/nothing/removals"])
+def test_nothing_of_that_name_is_said_and_not_an_empty_answer(door: Door, path: str) -> None:
+    door.become(Role.TECHNICIAN)
+    assert door.ask("GET", path).status == 404
