@@ -29,7 +29,7 @@ MAX_LINE = 8 << 20
 MAX_FDS = 253
 """SCM_MAX_FD of the kernel."""
 SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
-_PR_SET_PDEATHSIG = 1
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
 
 
 class WireClosed(Exception):
@@ -165,10 +165,13 @@ def sealed_size(fd: int) -> int:
 def enter(*, data_limit_mb: int = 0) -> Channel:
     """Make this process a good child and return its channel.
 
-    It dies with its parent, leaves no core file (a core would hold patient data), keeps its files private
-    and cannot allocate more than `data_limit_mb` MiB of private memory (0: no limit).
+    It dies with its parent, leaves no core file and no dump to a program that the kernel feeds without looking at
+    that limit (a core would hold patient data), keeps its files private and cannot allocate more than
+    `data_limit_mb` MiB of private memory (0: no limit).
     """
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    prctl(_PR_SET_DUMPABLE, 0)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if data_limit_mb:
         limit = data_limit_mb << 20

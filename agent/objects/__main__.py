@@ -62,7 +62,7 @@ def encode(_request: dict[str, Any], fds: list[int], reply: Reply) -> Answer:
     frame_fd, clip_fd, target_fd = _take(fds, 3)
     payload = building.payload_of(frame_fd, building.read_header(frame_fd), clip_fd)
     try:
-        record = video.encode(payload, Path(f"/proc/{os.getpid()}/fd/{target_fd}"), reply.beat)
+        record = video.encode(payload, target_fd, reply.beat)
         os.fsync(target_fd)
     except OSError as e:
         raise StorageError(errno=e.errno) from None

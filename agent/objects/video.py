@@ -32,17 +32,19 @@ _END_S, _PROBE_S = 60.0, 60.0
 MOST_REPEATS = 250
 
 
-def encode(payload: Payload, target: Path, beat: Beat) -> FrameRecord:
-    """Write the clip as a video file at `target` and return the record of the object that it will be.
+def encode(payload: Payload, target_fd: int, beat: Beat) -> FrameRecord:
+    """Write the clip as a video to the file of `target_fd` and return the record of the object that it will be.
 
+    The programs inherit the descriptor: nobody may look into this process, which is not to be dumped either.
     Raises `ObjectError` when no encoder does it, `ObjectInvalid` when the stream is not what the standard asks for.
     """
     record, period_ms = payload.record, _period_ms(payload.record)
     level, syntax = _level(record, period_ms)
+    target = Path(f"/proc/self/fd/{target_fd}")
     encoders = ("h264_v4l2m2m", "libx264") if os.path.exists(_BOARD) else ("libx264",)  # noqa: PTH110
     for encoder in encoders:
-        if _run(_command(encoder, period_ms, level, target), payload, period_ms, beat):
-            return _described(record, syntax, target, beat)
+        if _run(_command(encoder, period_ms, level, target), payload, period_ms, target_fd, beat):
+            return _described(record, syntax, target_fd, beat)
     raise ObjectError("The clip could not be encoded as a video.")
 
 
@@ -69,10 +71,16 @@ def _command(encoder: str, period_ms: float, level: str, target: Path) -> list[s
     ]  # fmt: skip
 
 
-def _run(command: list[str], payload: Payload, period_ms: float, beat: Beat) -> bool:
+def _run(command: list[str], payload: Payload, period_ms: float, target_fd: int, beat: Beat) -> bool:
     """Feed the frames to an encoder and return whether it was content."""
     try:
-        encoder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        encoder = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=(target_fd,),
+        )
     except OSError as e:
         raise ObjectError("The encoder is not installed (ffmpeg).", errno=e.errno) from None
     try:
@@ -104,13 +112,13 @@ def _frames(payload: Payload, period_ms: float) -> Iterator[bytes]:
             yield frame
 
 
-def probe(file: Path, beat: Beat) -> dict[str, Any]:
+def probe(fd: int, beat: Beat) -> dict[str, Any]:
     """Return what the stream says of itself, frames counted; raises `ObjectInvalid` for what is no single video."""
     beat()
     asked = "stream=codec_name,profile,level,width,height,pix_fmt,sample_aspect_ratio,nb_read_frames,r_frame_rate"
-    command = ["ffprobe", "-v", "error", "-count_frames", "-show_entries", asked, "-of", "json", str(file)]
+    command = ["ffprobe", "-v", "error", "-count_frames", "-show_entries", asked, "-of", "json", f"/proc/self/fd/{fd}"]
     try:
-        said = subprocess.run(command, capture_output=True, check=True, timeout=_PROBE_S).stdout
+        said = subprocess.run(command, capture_output=True, check=True, timeout=_PROBE_S, pass_fds=(fd,)).stdout
         (stream,) = json.loads(said)["streams"]
     except (OSError, subprocess.SubprocessError, ValueError, KeyError) as e:
         raise ObjectInvalid("PixelData: the video cannot be read.", reason=type(e).__name__) from None
@@ -118,8 +126,8 @@ def probe(file: Path, beat: Beat) -> dict[str, Any]:
     return dict(stream)
 
 
-def _described(record: FrameRecord, syntax: str, target: Path, beat: Beat) -> FrameRecord:
-    stream = probe(target, beat)
+def _described(record: FrameRecord, syntax: str, target_fd: int, beat: Beat) -> FrameRecord:
+    stream, target = probe(target_fd, beat), Path(f"/proc/self/fd/{target_fd}")
     wanted = {"codec_name": "h264", "profile": "High", "pix_fmt": "yuv420p"}
     wrong = [key for key, value in wanted.items() if stream.get(key) != value]
     if wrong or stream.get("sample_aspect_ratio", "1:1") not in ("1:1", "N/A") or stream.get("level", 99) > 42:

@@ -141,8 +141,9 @@ class Review:
         return tuple(self._removal(removal) for removal in self._store.removals.open())
 
     def removals(self, exam_id: str) -> tuple[RemovalView, ...]:
-        """Return every request about one exam, oldest first."""
-        return tuple(self._removal(removal) for removal in self._store.removals.of_exam(exam_id))
+        """Return every request about one exam, oldest first. Raises `NotFound`."""
+        exam = self._store.exams.get(exam_id)
+        return tuple(self._removal(removal) for removal in self._store.removals.of_exam(exam.exam_id))
 
     def tick_off(self, removal_id: str, words: str, who: str) -> RemovalView:
         """Say that the administrator was told, or that the pictures are gone; durable. Raises `WrongState`."""

@@ -39,7 +39,11 @@ class Desk:
         self._database.write(work)
 
     def redirect(self, job_id: int, target: Route, stamp: Stamp, *, reason: str) -> None:
-        """Send one object elsewhere than planned; durable on return. Raises `WrongState` if it is queued there."""
+        """Send one object elsewhere than planned; durable on return.
+
+        Raises `WrongState` if it is queued there, or is no object: a report on a step or a request for commitment is
+        for the one peer that it was made for, and no archive's worker knows what to do with it.
+        """
         self._database.write(lambda connection: _redirect(connection, job_id, target, stamp, reason))
 
     def fail_over(self, name: str, standby: Route, stamp: Stamp) -> int:
@@ -59,6 +63,8 @@ class Desk:
 
 
 def _redirect(connection: Connection, job_id: int, target: Route, stamp: Stamp, reason: str) -> None:
+    if connection.execute("SELECT 1 FROM job WHERE job_id = ? AND kind <> 'store'", (job_id,)).fetchone() is not None:
+        raise WrongState("Only pictures and documents can go to another destination.")
     there = connection.execute(
         "SELECT 1 FROM job JOIN job me ON me.kind = job.kind AND me.subject = job.subject"
         " WHERE me.job_id = ? AND job.destination = ?",

@@ -13,14 +13,14 @@ from starlette.routing import BaseRoute
 
 from agent import errors
 from agent.actor import Actor
-from agent.errors import AgentError
+from agent.errors import AgentError, BadRequest
 from agent.plain import to_plain
 from agent.review_errors import PicturesBusy
 from agent.service import Service
 from agent.web.guard import HEADERS
 from agent.web.looking import Looking
 from agent.web.openapi import description
-from agent.web.operation import Answered, Call, Operation, parsed
+from agent.web.operation import IDEMPOTENCY_KEY, MOST_QUERY, Answered, Call, Operation, parsed
 from agent.web.operations import OPERATIONS
 from agent.web.permit import permit
 from agent.web.route import ActRoute
@@ -134,10 +134,11 @@ def _route(service: Service, identify: Identify, operation: Operation) -> ActRou
 def _answer(service: Service, identify: Identify, operation: Operation, request: Request, raw: bytes) -> Any:
     actor = identify(request)
     permit(service, actor, operation.act)
+    key = _key(request, actor, operation)
     call = Call(
         actor=actor,
         path=request.path_params,
-        query={name: request.query_params.get(name, "")[:200] for name in operation.query},
+        query=_query(request, operation),
         body=parsed(operation.body, raw) if operation.changes else None,
         credentials=credentials(request),
     )
@@ -146,10 +147,27 @@ def _answer(service: Service, identify: Identify, operation: Operation, request:
         return value if isinstance(value, Answered) else plain(value)
     if not operation.is_json:
         return operation.does(service, call)
-    return service.repeats.once(_key(request, actor, operation), lambda: plain(operation.does(service, call)))
+    return service.repeats.once(key, lambda: plain(operation.does(service, call)))
+
+
+def _query(request: Request, operation: Operation) -> dict[str, str]:
+    """Return what is asked after the `?`; raises `BadRequest` for a text that is too long."""
+    told = {name: request.query_params.get(name, "") for name in operation.query}
+    for name, text in told.items():
+        if len(text) > MOST_QUERY:
+            raise BadRequest(f"Not understood: {name}.")
+    return told
 
 
 def _key(request: Request, actor: Actor, operation: Operation) -> str:
-    """Return what makes a request the same one again: its key, of this asker, for this operation; empty: nothing."""
-    key = request.headers.get("idempotency-key", "")[:128] if operation.changes else ""
-    return key and "\x1f".join((actor.role.value, actor.name, operation.method, request.url.path, key))
+    """Return what makes a request the same one again: its key, of this asker, for this operation; empty: nothing.
+
+    Raises `BadRequest` for a key that is none: one that was cut short could be that of another request.
+    """
+    name = "Idempotency-Key"
+    key = request.headers.get(name) if operation.changes else None
+    if key is None:
+        return ""
+    if not IDEMPOTENCY_KEY.fullmatch(key):
+        raise BadRequest(f"Not understood: {name}.")
+    return "\x1f".join((actor.role.value, actor.name, operation.method, request.url.path, key))

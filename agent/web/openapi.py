@@ -20,7 +20,7 @@ from pydantic import ConfigDict, TypeAdapter
 from agent import __version__
 from agent.actor import PERMISSIONS, Act
 from agent.web.looking import LOOKS
-from agent.web.operation import Nothing, Operation
+from agent.web.operation import IDEMPOTENCY_KEY, MOST_QUERY, Operation
 from agent.web.operations import OPERATIONS
 from agent.web.says import SENTENCES
 from agent.web.streams import STREAMS, Stream
@@ -30,17 +30,22 @@ Use = tuple[str, Literal["validation", "serialization"], TypeAdapter[Any]]
 
 ANSWERS = {
     400: "The request names another host than the box, or was not HTTP.",
+    401: "Nobody is logged in, or a password has to be given again; a login or PIN that was not right.",
     403: "Not permitted to whoever asks, or not proven to come from the box's own page.",
     404: "There is nothing of that name.",
+    405: "The path takes another method.",
+    408: "The body took too long to arrive.",
     409: "Out of date, or not possible in the present state; nothing was changed.",
     413: "The body is larger than 64 kB.",
+    414: "The address is longer than 2 kB.",
     422: "The body was not understood; the message names the fields.",
     429: "Too many at once.",
+    431: "The headers are larger than 8 kB.",
     503: "A device, a peer or a part of the box does not do its work now.",
     507: "No room on the disk.",
 }
 """HTTP status → what it means; every operation may answer with any of them."""
-_PLAIN = (400, 403, 413, 429)
+_PLAIN = (400, 403, 408, 413, 414, 429, 431)
 """May also come from the guard in front of the interface, in words."""
 _ERROR: Json = {
     "type": "object",
@@ -131,8 +136,8 @@ def _operation(operation: Operation, body: Json | None, answer: Json | None) -> 
     told["parameters"] += [_query(name) for name in operation.query]
     if operation.changes:
         told["parameters"].append(_IDEMPOTENCY)
-        empty = operation.body is Nothing
-        told["requestBody"] = {"required": not empty, "content": {"application/json": {"schema": body}}}
+        taken: Json = {"application/json": {"schema": body}}
+        told["requestBody"] = {"required": operation.needs_body, "content": taken}
     return told
 
 
@@ -165,7 +170,7 @@ def _path(name: str, kind: str) -> Json:
 
 
 def _query(name: str) -> Json:
-    return {"name": name, "in": "query", "required": False, "schema": {"type": "string", "maxLength": 200}}
+    return {"name": name, "in": "query", "required": False, "schema": {"type": "string", "maxLength": MOST_QUERY}}
 
 
 _IDEMPOTENCY: Json = {
@@ -173,7 +178,7 @@ _IDEMPOTENCY: Json = {
     "in": "header",
     "required": False,
     "description": "The same key again, by the same person for the same path, gives the first answer and does nothing.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[A-Za-z0-9_-]+$"},
+    "schema": {"type": "string", "pattern": f"^{IDEMPOTENCY_KEY.pattern}$"},
 }
 
 

@@ -5,8 +5,9 @@ Everything that must hold for all routes (roles, CSRF, OpenAPI, size of a body) 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
 from typing import Any
 
@@ -17,6 +18,10 @@ from agent.actor import Act, Actor
 from agent.errors import BadRequest
 from agent.service import Service
 
+IDEMPOTENCY_KEY = re.compile(r"[A-Za-z0-9_-]{1,128}")
+"""Of a request that may be sent again; a key of another form is refused, never shortened."""
+MOST_QUERY = 200
+"""Characters of one query parameter."""
 _STRICT = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
 
 
@@ -74,6 +79,11 @@ class Operation:
     def changes(self) -> bool:
         """Whether it may change something: everything but a GET does."""
         return self.method != "GET"
+
+    @property
+    def needs_body(self) -> bool:
+        """Whether the body has a value without a default; else nothing at all may be sent."""
+        return any(f.default is MISSING and f.default_factory is MISSING for f in fields(self.body))
 
     @property
     def is_json(self) -> bool:

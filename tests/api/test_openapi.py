@@ -9,6 +9,7 @@ from pathlib import Path
 
 from agent.actor import PERMISSIONS
 from agent.web import openapi
+from agent.web.api import STATUS
 from agent.web.looking import LOOKS
 from agent.web.operations import OPERATIONS
 from agent.web.streams import STREAMS
@@ -36,6 +37,14 @@ def test_the_described_roles_are_those_of_the_table() -> None:
             act = acts[f"{method.upper()} /api{path}"]
             assert act is not None
             assert set(told["x-roles"]) == {role.value for role in PERMISSIONS[act]}
+
+
+def test_every_status_of_an_error_is_described() -> None:
+    """So a client that reads the description is surprised by no refusal."""
+    told = {status for _, status in STATUS}
+    for methods in openapi.description()["paths"].values():
+        for operation in methods.values():
+            assert {str(status) for status in told} <= set(operation["responses"])
 
 
 def test_the_document_is_valid_openapi_and_every_reference_leads_somewhere() -> None:

@@ -88,3 +88,24 @@ def test_an_answer_given_to_one_is_not_repeated_to_another(door: Door) -> None:
     door.become(Role.SERVICE)
     other = door.ask("POST", "/api/destinations/worklist/echo", EMPTY, Idempotency_Key="one")
     assert set(other.json()) >= {"destination", "ok", "phase"}
+
+
+@pytest.mark.parametrize("key", ["", "with a space", "k" * 129, "ключ".encode().decode("latin-1")])
+def test_a_key_that_is_none_is_refused_and_never_shortened(door: Door, key: str) -> None:
+    """Two long keys with one beginning were one key: the second press was answered and never done."""
+    door.become(Role.TECHNICIAN)
+    answer = door.ask("POST", "/api/worklist/refresh", EMPTY, Idempotency_Key=key or " ")
+    assert (answer.status, answer.json()["code"]) == (422, "S-08")
+
+
+def test_the_key_of_a_form_is_not_shortened_either(door: Door) -> None:
+    door.become(Role.TECHNICIAN)
+    (form,) = [row for row in ROWS if row.method == "POST" and not row.is_api and row.act is Act.START_EMERGENCY]
+    assert door.form(form.path, {"idempotency": "k" * 129}).status == 422
+    assert door.form(form.path, {"idempotency": "k" * 128}).status != 422
+
+
+@pytest.mark.parametrize("path", ["/api/sources/nothing/presets", "/api/exams/nothing/removals"])
+def test_nothing_of_that_name_is_said_and_not_an_empty_answer(door: Door, path: str) -> None:
+    door.become(Role.TECHNICIAN)
+    assert door.ask("GET", path).status == 404

@@ -38,6 +38,7 @@ def launcher() -> Iterator[ExecLauncher]:
     launcher.close()
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_peer_costs_little(tmp_path: Path, launcher: ExecLauncher, name: str) -> None:
     outcomes: list[Any] = []

@@ -109,6 +109,7 @@ def told(outcomes: Sequence[Outcome]) -> list[tuple[str, str, str, bool]]:
 
 
 STORED = ("response", "0x0000", "sent", False)
+pytestmark = pytest.mark.alone  # how long each may take is asserted
 
 
 def test_a_good_peer_gets_every_byte_it_should(tmp_path: Path) -> None:

@@ -133,6 +133,7 @@ def test_a_new_login_has_a_new_token_and_the_old_one_is_worth_nothing(box: Box) 
     assert stale.api("GET", "/me")["role"] == "nobody"
 
 
+@pytest.mark.alone
 def test_a_revoked_session_is_out_within_a_second_streams_included(box: Box) -> None:
     page, administrator = box.person("technician", "Відкликана"), box.administrator()
     stream = page.connection()
@@ -380,6 +381,7 @@ def _dawdles(page: Page, context: ssl.SSLContext, slow: list[ssl.SSLSocket]) -> 
         return False
 
 
+@pytest.mark.alone
 def test_a_slow_or_greedy_client_is_cut_off_and_the_box_itself_is_not_touched(box: Box) -> None:
     page = box.page()
     context = ssl.create_default_context(cafile=str(box.data / "page.crt"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import signal
 import sqlite3
 import subprocess
 import zipfile
@@ -278,36 +277,3 @@ def raw(box: Box, path: str) -> bytes:
     """Return an answer that is not JSON, over the box's own socket."""
     line = ["curl", "-sSf", "--unix-socket", str(box.data / "control.sock"), f"http://localhost{path}"]
     return subprocess.run(line, check=True, capture_output=True, timeout=60).stdout
-
-
-# --- nothing of a patient leaves, and no memory either -------------------------------------------------------
-
-
-@pytest.mark.timeout(120)
-def test_no_process_leaves_its_memory_behind(sandbox: Sandbox, tmp_path: Path) -> None:
-    """SIGSEGV to every kind of child and to the core: no file, and the kernel would not pipe the core's either."""
-    with box_in(tmp_path / "box", toml_for(sandbox), code=f"import os; os.chdir({str(tmp_path)!r})") as box:
-        box.open_exam("Ґалаґан")
-        seen: set[str] = set()
-
-        def struck() -> bool:
-            box.post("/certificates/requests", {"purpose": "peers", "common_name": "x", "dns": ["x"]})
-            return strike(box, seen) >= {"drivers.host", "agent.dimse", "agent.dimse.listener"}
-
-        wait_for("every kind of child was struck", struck, 60)
-        assert box.process is not None
-        limits = Path(f"/proc/{box.process.pid}/limits").read_text()
-        assert "Max core file size        0                    0" in limits
-        box.process.send_signal(signal.SIGSEGV)
-        assert box.process.wait(timeout=20) == -signal.SIGSEGV
-        assert [path for path in tmp_path.rglob("core*") if path.is_file() and path.stat().st_size > 100_000] == []
-
-
-def strike(box: Box, seen: set[str]) -> set[str]:
-    for module, pid in box.children():
-        limits = Path(f"/proc/{pid}/limits")
-        if module not in seen and limits.exists():
-            assert "Max core file size        0                    0" in limits.read_text()
-            os.kill(pid, signal.SIGSEGV)
-            seen.add(module)
-    return seen

@@ -144,6 +144,7 @@ def test_nothing_goes_to_whom_tls_does_not_prove(
         assert box.post("/audit/verify")["delivered"] == 0
 
 
+@pytest.mark.alone
 def test_a_repository_that_says_nothing_holds_up_neither_work_nor_the_end(tmp_path: Path, pki: Pki) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         repository = Repository(folder=tmp_path / "none", port=silent.getsockname()[1], pki=pki)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pydicom import Dataset, dcmread
 
+from agent import errors
 from agent.dimse.sandbox.steps import told
 from tests.system.world import Box, Sandbox, box_in, toml_for, wait_for
 
@@ -153,3 +154,18 @@ def test_an_end_whose_answer_was_lost_is_told_again_and_counts(sandbox: Sandbox,
         told_again = message(box, "n-set")
         assert (told_again["attempts"], told_again["code"]) == (2, "0x0110")
         assert [s.PerformedProcedureStepStatus for s in steps(sandbox)] == ["COMPLETED"]
+
+
+def test_what_is_told_to_the_ris_never_goes_to_an_archive(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Its worker knew nothing of such a message and ended, and the box with it, again after each start."""
+    with box_in(tmp_path / "box", toml_for(sandbox) + FAST) as box:
+        exam = exam_of(box, 1)
+        box.post(f"/exams/{exam}/finish")
+        wait_for("sent", lambda: box.all_sent() and message(box, "n-set")["state"] == "sent")
+        wait_for("asked for commitment", lambda: box.queue("commit"))
+        for kind in ("n-create", "n-set", "commit"):
+            job = message(box, kind)
+            with pytest.raises(errors.WrongState):
+                box.post(f"/jobs/{job['job_id']}/redirect", {"destination": "sandbox-pacs", "reason": "elsewhere"})
+        assert box.process is not None
+        assert box.process.poll() is None

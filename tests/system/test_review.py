@@ -162,6 +162,7 @@ def test_sent_picture_by_picture_a_sent_one_is_past_review_and_marks_last_until_
     assert named(documents(sandbox)[0]) == {first["sop_instance_uid"]}
 
 
+@pytest.mark.alone
 def test_pictures_come_from_the_payload_fast_while_captures_go_on(sandbox: Sandbox, tmp_path: Path) -> None:
     with box_in(tmp_path / "box", toml(sandbox)) as box:
         _, frames = an_exam(box, 3)

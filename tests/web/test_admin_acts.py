@@ -42,7 +42,7 @@ def test_connections_are_told_phase_by_phase(home: House, administrator: Client)
         received = page.locator("#answer-query dd").first
         expect(received).to_have_text(str(home.box.get("/worklist")["received"]))
         shoot(page, "admin-connections-tested-uk")
-        page.locator("#nobody").scroll_into_view_if_needed()
+        page.evaluate("document.getElementById('nobody').scrollIntoView()")
         shoot(page, "admin-connections-failed-uk")
         whole(page)
         page.click("#test-all")

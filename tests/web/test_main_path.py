@@ -74,6 +74,7 @@ def test_two_taps_and_a_scan_to_the_first_image(home: House, figure: Figure) -> 
         assert not page.troubles  # type: ignore[attr-defined]
 
 
+@pytest.mark.alone
 @pytest.mark.web
 def test_each_tap_is_answered_with_its_picture_soon(home: House, figure: Figure) -> None:
     exam = home.begin("Коваль^Олена")

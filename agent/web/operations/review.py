@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from agent.actor import Act
+from agent.errors import UnknownSource
 from agent.review_view import PresetsView, RemovalCodesView, RemovalView
 from agent.service import Service
 from agent.view import FrameView
@@ -66,6 +67,13 @@ class TickOff:
     words: Text = ""
 
 
+def _presets(service: Service, call: Call) -> PresetsView:
+    name = str(call.path["name"])
+    if name not in {view.name for view in service.box.sources()}:
+        raise UnknownSource
+    return service.review.presets(name)
+
+
 def _request(service: Service, call: Call) -> RemovalView:
     body: RemovalRequest = call.body
     return service.review.request_removal(
@@ -79,7 +87,7 @@ OPERATIONS = (
         path="/sources/{name}/presets",
         act=Act.SEE_BOX,
         answer=PresetsView,
-        does=lambda s, c: s.review.presets(c.path["name"]),
+        does=_presets,
     ),
     Operation(
         method="POST",

@@ -38,6 +38,8 @@ PAGES: tuple[Page, ...] = (
     *admin.PAGES,
 )
 """Order counts: the first row whose path fits answers."""
+LONGEST_KEY = 128
+"""Characters of the key of a form; a longer one is none of ours, and cut short it could be that of another form."""
 
 
 def routes(service: Service, identify: Identify, renderer: Renderer) -> list[BaseRoute]:
@@ -119,7 +121,10 @@ def _visit(request: Request, raw: bytes, visit: Visit, longest: int) -> Visit:
 
 def _acted(page: Page, visit: Visit) -> str:
     """Act once for each form that was drawn: the same form again goes where the first one went, or is refused again."""
-    key = visit.form.get("idempotency", "")[:128]
+    name = "idempotency"
+    key = visit.form.get(name, "")
+    if len(key) > LONGEST_KEY:
+        raise errors.BadRequest(f"Not understood: {name}.")
     asker = f"{visit.actor.role} {visit.actor.name} {visit.here}"
     told = visit.service.repeats.once(f"page {asker} {key}" if key else "", lambda: _told(page, visit))
     if "refused" in told:

@@ -44,6 +44,7 @@ def test_no_window_without_both_ends() -> None:
     assert Window.of("", "") is None
 
 
+@pytest.mark.alone
 def test_a_pace_is_kept_on_average() -> None:
     beats: list[int] = []
     pace, began = Pace(1_000_000, lambda: beats.append(1)), monotonic()

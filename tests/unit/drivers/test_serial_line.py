@@ -131,6 +131,7 @@ def test_an_unplug_is_noticed_and_the_port_is_opened_again(server: DeviceServer)
         assert pedal.read(2.0) is not None
 
 
+@pytest.mark.alone
 def test_a_read_comes_back_in_time() -> None:
     with Pedal(Options(port="loop://", active=False)) as pedal:
         pedal.open()

@@ -68,8 +68,10 @@ def test_h264_is_within_six_levels(tmp_path: Path) -> None:
                       number_of_frames=10, frame_sizes=(len(stream),) * 10, frame_time_ms=40.0,
                       lossy=(("ISO_10918_1", 9.0),))  # fmt: skip
     fd = os.open(file, os.O_RDONLY)
-    made = video.encode(Payload(record=record, fd=fd), tmp_path / "v.mp4", lambda: None)
+    target_fd = os.open(tmp_path / "v.mp4", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+    made = video.encode(Payload(record=record, fd=fd), target_fd, lambda: None)
     os.close(fd)
+    os.close(target_fd)
     assert made.number_of_frames == 10
     raw = subprocess.run(
         [program("ffmpeg"), "-v", "error", "-i", tmp_path / "v.mp4", "-vf", "select=eq(n\\,5)", "-frames:v", "1", "-f",
