@@ -67,3 +67,14 @@ def test_the_core_may_ask_for_the_state_of_the_clock_as_glibc_does() -> None:
     text = (SYSTEMD / "modality-agent.service").read_text()
     assert re.search(r"^SystemCallFilter=.*\badjtimex\b.*\bclock_adjtime\b", text, re.MULTILINE)
     assert "ProtectClock=yes" not in text
+
+
+@pytest.mark.parametrize("unit", [u for u in UNITS if u.suffix == ".service"], ids=lambda unit: unit.name)
+def test_the_guide_tells_its_user_and_its_limits(unit: Path) -> None:
+    guide, text = (SYSTEMD.parent / "docs" / "deploy.md").read_text(), unit.read_text()
+    told = {key: found[1] for key in ("User", "MemoryMax", "TasksMax")
+            if (found := re.search(rf"^{key}=(\S+?)M?$", text, re.MULTILINE))}  # fmt: skip
+    name = unit.stem if unit.stem == "modality-agent" else unit.stem.removeprefix("modality-agent")
+    (row,) = [line for line in guide.splitlines() if line.startswith(f"| `{name}`")]
+    assert f"`{told['User']}`" in row
+    assert row.endswith(f"| {told['MemoryMax']} MB, {told['TasksMax']} |")
