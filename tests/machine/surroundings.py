@@ -32,9 +32,9 @@ def install(machine: Machine, package: Path) -> str:
 
 
 def set_up(machine: Machine) -> None:
-    """Start the sandbox in the machine, write a configuration for it and start the service."""
+    """Start the sandbox in the machine, write a configuration for it and start the service with it."""
     machine.sh(SET_UP)
-    machine.run("systemctl", "start", "modality-agent.service")
+    machine.run("systemctl", "restart", "modality-agent.service")  # after an installation over data it runs already
     picture(machine)
 
 
