@@ -334,7 +334,10 @@ def test_a_configuration_that_fails_gives_way_to_the_last_good_one(machine: Mach
 
 
 def test_messages_of_a_journal_in_memory_are_copied(machine: Machine) -> None:
-    machine.sh("rm -rf /var/log/journal")
+    example = "/usr/share/doc/modality-agent/examples/journald.conf.d/50-modality-agent.conf"
+    machine.sh(f"mkdir -p /etc/systemd/journald.conf.d; cp {example} /etc/systemd/journald.conf.d/")
+    machine.sh("rm -rf /var/log/journal; systemctl restart systemd-journald")
+    fresh(machine)
     assert machine.show("modality-agent-journal.timer", "ActiveState") == "active"
     machine.run("systemctl", "start", "modality-agent-journal.service")
     kept = machine.root / "var/lib/modality-agent/journal/journal.0.log"
