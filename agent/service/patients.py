@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from agent import similar, wristband
@@ -19,9 +19,10 @@ from agent.selection import Selection, rooms, select
 from agent.service.age import age
 from agent.store import Store
 from agent.store.worklists import CachedList
-from agent.view import EntryView, ExamView, ScanView, WorklistView
+from agent.view import EntryView, ExamView, PatientView, ScanView, WorklistView
 from agent.viewing import band_view, patient_view, scan_view
 from agent.worklist import Worklist
+from agent.wristband import Band
 
 
 class Patients:
@@ -128,7 +129,7 @@ class Patients:
             list_age_s=age_s,
             list_old=age_s is None or age_s > self._choices.rules.ages.amber_s,
             scan="" if scan is None else "mismatch" if differs else "match",
-            scanned=band_view(scan.band) if scan else None,
+            scanned=_whose(scan.band, rows) if scan else None,
             differs=differs,
         )
 
@@ -159,3 +160,9 @@ class Patients:
             raise NotConfirmed("Nothing was scanned.")
         self._worklist.find(last.band.numbers, FOUND_S, self._wait_s)
         return scan_view(self._scans.again(source) or last)
+
+
+def _whose(band: Band, rows: Sequence[EntryView]) -> PatientView:
+    """Return whom a wristband names: by itself, else by its number in the list, so that two names can be compared."""
+    told = band_view(band)
+    return told if told.name else next((r.patient for r in rows if r.patient.patient_id in band.numbers), told)

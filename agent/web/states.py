@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from agent.key_object import CID_7011
+
 _JOB = {
     "pending": "stored here, waits to be sent",
     "waiting": "stored here, waits to be sent",
@@ -48,6 +50,7 @@ STATES: Mapping[str, Mapping[str, str]] = {
         "113037": "wrong patient: dangerous for the patient",
         "113001": "quality",
     },
+    "removal reason": CID_7011,
     "removal": {
         "told by note": "to be told to the archive",
         "done": "told to the archive",

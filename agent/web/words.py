@@ -24,6 +24,7 @@ DEFAULT = "uk"
 _KEPT = 1000
 _STRAIGHT = re.compile(r"(?<=\w)'(?=\w|\s)")
 """An apostrophe as programmers write it."""
+_NOW_S = 1.0
 _JUST_NOW_S = 10
 
 
@@ -69,6 +70,8 @@ class Words:
 
     def within(self, seconds: float | None) -> str:
         """Return when something will be, as `через 2 хвилини`; None: nothing."""
+        if seconds is not None and seconds < _NOW_S:
+            return self._("now")
         return "" if seconds is None else self._("in %(time)s") % {"time": phrases.lasting(seconds, self._span)}
 
     def _span(self, one: str, many: str, count: int) -> str:

@@ -66,6 +66,7 @@ def test_a_wristband_confirms_the_row_that_was_chosen_by_another_act(sandbox: Sa
         scan(box, "UA-00000002")  # the wrong wristband: her namesake's
         seen = chosen(box, "Коваль^Олена")
         assert (seen["scan"], seen["differs"]) == ("mismatch", ["patient_id"])
+        assert seen["scanned"]["name"] == "Коваль^Ольга", "the list knows whose number that is"
         with pytest.raises(errors.IdentityMismatch):
             start(box, view, "scan")
         assert box.get("/sources")[0]["exam_id"] == ""

@@ -88,6 +88,7 @@ def test_the_wristband_of_the_other_stops_everything(home: House) -> None:
         said = hands.at("#whole .versus").inner_text()
         assert NUMBERS["Олена"] in said
         assert NUMBERS["Ольга"] in said
+        assert "Ольга" in said, "the list knows whose number that is"
         hands.ready()
         assert [at.get_attribute("id") for at in page.locator("#whole a, #whole button").all()] == ["back"]
         for key in ("Enter", " "):
