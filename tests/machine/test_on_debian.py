@@ -133,7 +133,7 @@ def machines_of(package: Path) -> set[int]:
     with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(package)], stdout=subprocess.PIPE) as unpacking:
         assert unpacking.stdout is not None
         with tarfile.open(fileobj=unpacking.stdout, mode="r|") as archive:
-            heads = [file.read(20) for member in archive if (file := archive.extractfile(member)) is not None]
+            heads = [file.read(20) for m in archive if m.isfile() and (file := archive.extractfile(m)) is not None]
     return {int.from_bytes(head[18:20], "little") for head in heads if head[:4] == b"\x7fELF"}
 
 
