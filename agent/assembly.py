@@ -30,6 +30,7 @@ from agent.config_change import ConfigChange
 from agent.delivery import Destination
 from agent.devices import Device, Devices
 from agent.errors import AgentError
+from agent.health import limits
 from agent.input_test import InputTests
 from agent.launcher import Launcher
 from agent.listening import ListenerRules, Listening
@@ -195,6 +196,7 @@ class House:
         return Service(
             administration=assembly_administration.administration(administered, self.config_watch),
             box=overview,
+            health=self._health(overview),
             patients=patients,
             exams=exams,
             captures=Captures(self.devices, self.exams, self.clips, self.scans, g.clock, patients, rooms.control),
@@ -207,6 +209,19 @@ class House:
             changes=self.changes,
             accounts=self.accounts.service,
             audit=service.Audit(g.store, g.anchor, stamp=g.stamp),
+        )
+
+    def _health(self, overview: Overview) -> service.Health:
+        return service.Health(
+            self._g.store,
+            self._g.clock,
+            limits(self._c.health.model_dump()),
+            sources=overview.sources,
+            destinations=tuple(self.destinations),
+            worklist=self._c.worklist is not None,
+            audit=bool(self._c.audit.host),
+            images_left=lambda: overview.images_left(),  # noqa: PLW0108 - it is set later
+            certificates=self.certificates.expiry,
         )
 
     def _exam_facts(self, source: str) -> dict[str, str]:

@@ -13,6 +13,7 @@ from agent.config.accounts import AccountPolicy
 from agent.config.audit import AuditPolicy
 from agent.config.cross import between_tables
 from agent.config.exam import ExamPolicy
+from agent.config.health import HealthPolicy
 from agent.config.peer import (
     DestinationConfig,
     ListenerConfig,
@@ -48,6 +49,7 @@ __all__ = [
     "DeliveryPolicy",
     "DestinationConfig",
     "ExamPolicy",
+    "HealthPolicy",
     "ListenerConfig",
     "ObjectConfig",
     "PeerConfig",
@@ -203,6 +205,10 @@ class Configuration(Section):
     retention: RetentionPolicy = setting(
         RetentionPolicy(), "When objects that the archives have leave the disk.", example={"keep_days": 7}
     )
+    health: HealthPolicy = setting(
+        HealthPolicy(), "When a part of the box needs attention and when it is failing.",
+        example={"queue_min_attention": 30},
+    )  # fmt: skip
 
     @classmethod
     def complaints(cls, raw: Mapping[str, Any]) -> Iterator[Complaint]:
