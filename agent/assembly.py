@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ from agent.health import limits
 from agent.input_test import InputTests
 from agent.launcher import Launcher
 from agent.listening import ListenerRules, Listening
-from agent.metrics import Metrics
+from agent.metrics import Metrics, Surroundings, counted
 from agent.ops.progress import Progress
 from agent.peers import Peers
 from agent.retention import Retention, RetentionRules
@@ -43,6 +44,7 @@ from agent.source_setup import source_setup
 from agent.spool import Spool, Steps
 from agent.store import Exam, Store
 from agent.store.transition import Stamp
+from agent.tally import SEND, Tally
 from agent.tray import Tray
 from agent.triggers import Triggers
 from agent.web.look import Look
@@ -74,6 +76,10 @@ class Ground:
     anchor: Anchor
     config_change: ConfigChange
     restart: Callable[[], None]
+    clock_offset_s: Callable[[], float]
+    life_used: Callable[[], dict[str, float]]
+    tally: Tally = field(default_factory=Tally)
+    """What is counted in this run."""
 
 
 class House:
@@ -148,6 +154,7 @@ class House:
         self.service = self._service()
         metrics = self._metrics()
         self.service.box.metrics, self.service.box.images_left = metrics.text, metrics.images_left
+        self.service.box.tally = ground.tally
         look = Look(pixels_per_mm=self._c.ui.pixels_per_mm, sounds=self._c.ui.sounds)
         self.server = server(self._c.web, self.service, ground.root, look)
         self.changes.listen(self._changed)
@@ -397,16 +404,19 @@ class House:
         )
 
     def _metrics(self) -> Metrics:
-        return Metrics(
-            self._g.store,
-            self._g.spool,
-            self._g.clock,
-            self.devices,
-            self.destinations,
+        g = self._g
+        around = Surroundings(
             minimum_free_bytes=self._c.delivery.minimum_free_mb * 1_000_000,
             certificates=self.certificates.expiry,
             core_resident_kb=lambda: self.service.box.process().resident_kb,
+            clock_offset_s=g.clock_offset_s,
+            life_used=g.life_used,
         )
+        worklist = self.worklist if self._c.worklist else None
+        g.store.audit.heard = partial(counted, g.tally)
+        for destination in self.destinations.values():
+            destination.took = partial(g.tally.took, SEND)
+        return Metrics(g.store, g.spool, g.clock, self.devices, self.destinations, worklist, around, g.tally)
 
     def interrupt(self) -> None:
         """Wake every worker that waits, so that a stop is noticed at once."""

@@ -22,6 +22,9 @@ _PROVEN = """SELECT destination, max(settled_at) AS at FROM job WHERE state IN (
     GROUP BY destination"""
 _AUDIT = """SELECT json_extract(row, '$.utc') AS utc FROM audit
     WHERE number > (SELECT delivered FROM audit_base) ORDER BY number LIMIT 1"""
+_ASKED_SINCE = """SELECT destination, min(settled_at) AS at FROM job WHERE kind = 'commit' AND state = 'done'
+    GROUP BY destination"""
+_LOST = "SELECT count(*) FROM alarm WHERE code = 'D-04' AND words = ?"
 _SINGLE = {
     "captured": "SELECT count(*) FROM frame WHERE composed = 0",
     "frames_held": "SELECT count(*) FROM frame WHERE state = 'held'",
@@ -62,6 +65,16 @@ class Figures:
         with self._database.read() as connection:
             row = connection.execute(_AUDIT).fetchone()
         return str(row["utc"] or "") if row else ""
+
+    def asked_since(self) -> dict[str, str]:
+        """Return destination → since when the oldest report of Storage Commitment is awaited (ISO 8601)."""
+        with self._database.read() as connection:
+            return {str(r["destination"]): str(r["at"]) for r in connection.execute(_ASKED_SINCE)}
+
+    def lost(self, words: str) -> float:
+        """Return how many alarms ever said `words` of a picture (D-04); it never falls."""
+        with self._database.read() as connection:
+            return float(connection.execute(_LOST, (words,)).fetchone()[0])
 
     def single(self, name: str) -> float:
         """Return one number of `_SINGLE`."""

@@ -19,7 +19,7 @@ from agent.web import account_pages, api, assets, pages
 from agent.web.guard import Door, Guard
 from agent.web.look import Look
 from agent.web.pages.render import Renderer
-from agent.web.route import ActRoute
+from agent.web.route import COUNT, ActRoute
 from agent.web.session import credentials
 
 METRICS = "text/plain; version=0.0.4"
@@ -31,7 +31,7 @@ def application(
     """Return the application for one door; a trusted one is the unix socket that only the box's own user opens."""
     identify = identify or (_box if door.trusted else partial(_asker, service))
     renderer = Renderer(sounds=look.sounds)
-    return Starlette(
+    made = Starlette(
         routes=[
             Mount("/api", routes=api.routes(service, identify)),
             ActRoute("/metrics", partial(_metrics, service, identify), act=Act.SEE_BOX, methods=["GET"]),
@@ -47,6 +47,8 @@ def application(
             Exception: api.on_crash,
         },
     )
+    setattr(made.state, COUNT, service.box.tally.add)
+    return made
 
 
 def _box(_request: Request) -> Actor:
