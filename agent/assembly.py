@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from agent import assembly_administration, assembly_review, service
+from agent import assembly_administration, assembly_operations, assembly_review, service
 from agent.actor import Actor
 from agent.assembly_accounts import AccountRooms, audit_trail
 from agent.assembly_delivery import STEPS_QUEUE, Deliveries
@@ -151,6 +151,7 @@ class House:
             self._c, ground.store, ground.anchor, ground.launcher, stamp=self._now, expect=ground.progress.expect
         )
         self.certificates = self._certificates()
+        self.alerting = assembly_operations.alerting(ground, self.changes, ground.progress.expect)
         self.service = self._service()
         metrics = self._metrics()
         self.service.box.metrics, self.service.box.images_left = metrics.text, metrics.images_left
@@ -411,6 +412,7 @@ class House:
             core_resident_kb=lambda: self.service.box.process().resident_kb,
             clock_offset_s=g.clock_offset_s,
             life_used=g.life_used,
+            channels=self.alerting.channels if self.alerting else (),
         )
         worklist = self.worklist if self._c.worklist else None
         g.store.audit.heard = partial(counted, g.tally)
@@ -445,6 +447,7 @@ class House:
             "retention": self.retention.run,
             "certificates": self.certificates.run,
             "configuration": self.config_watch.run,
+            **({"alerts": self.alerting.run} if self.alerting else {}),
             **({"listener": self.listening.run} if self.listening else {}),
             **{f"delivery-{name}": destination.run for name, destination in self.destinations.items()},
             **{f"source-{name}": self.devices.get(name).run for name in self.devices.names()},

@@ -86,6 +86,8 @@ class Surroundings:
     core_resident_kb: Callable[[], int]
     clock_offset_s: Callable[[], float] = float
     life_used: Callable[[], dict[str, float]] = dict
+    channels: tuple[str, ...] = ()
+    """To which alarms are told."""
 
 
 class Metrics:
@@ -197,6 +199,11 @@ class Metrics:
         yield Sample(name="agent_disk_images_left", value=float(self.images_left()))
         for device, used in around.life_used().items():
             yield Sample(name="agent_mmc_life_used_ratio", value=used, labels=(("device", device),))
+        waiting, given_up = self._store.alerts.waiting(), self._store.alerts.given_up()
+        for channel in around.channels:
+            labels = (("channel", channel),)
+            yield Sample(name="agent_alerts_waiting", value=waiting.get(channel, 0), labels=labels)
+            yield Sample(name="agent_alerts_given_up_total", value=given_up.get(channel, 0), labels=labels)
         yield Sample(name="agent_alarms", value=float(len(self._store.records.alarms())))
         yield Sample(name="agent_rss_bytes", value=1024.0 * around.core_resident_kb(), labels=(("proc", "core"),))
         for source in self._devices.views():

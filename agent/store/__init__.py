@@ -7,6 +7,7 @@ from pathlib import Path
 
 from agent.errors import AgentError
 from agent.store.accounts import Accounts, StoredAccount
+from agent.store.alerts import Alert, Alerts
 from agent.store.audit import Audit, AuditRow
 from agent.store.commitments import Commitments, Transaction, Verdict
 from agent.store.database import Database
@@ -33,7 +34,7 @@ from agent.store.tray import Tray
 from agent.store.worklists import CachedList, Entry, Worklists
 
 __all__ = [
-    "Asked", "AuditRow", "CachedList", "Ending", "Entry", "Exam", "Job", "Move", "MovedFrame", "NewKeyObject",
+    "Alert", "Asked", "AuditRow", "CachedList", "Ending", "Entry", "Exam", "Job", "Move", "MovedFrame", "NewKeyObject",
     "NewStep", "Recording", "Remarks", "Removal", "Settled", "Stamp", "Step", "Store", "StoredAccount", "StoredFrame",
     "StoredScreen", "StoredSession", "StoredToken", "Transaction", "Verdict",
 ]  # fmt: skip
@@ -74,6 +75,7 @@ class Store:
         self.accounts = Accounts(self._database)
         self.sessions = Sessions(self._database)
         self.audit = Audit(self._database)
+        self.alerts = Alerts(self._database)
 
     def close(self) -> None:
         """Finish the writes that were asked for and close."""

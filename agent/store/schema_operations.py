@@ -9,6 +9,6 @@ OPERATIONS = (
         alert_id INTEGER PRIMARY KEY, alarm_id INTEGER NOT NULL REFERENCES alarm, channel TEXT NOT NULL,
         edge TEXT NOT NULL CHECK (edge IN ('begun', 'ended')),
         state TEXT NOT NULL CHECK (state IN ('due', 'told', 'given up')), tries INTEGER NOT NULL DEFAULT 0,
-        not_before REAL NOT NULL DEFAULT 0, at TEXT NOT NULL, UNIQUE (alarm_id, channel, edge))""",
+        at TEXT NOT NULL, UNIQUE (alarm_id, channel, edge))""",
     "CREATE INDEX alert_due ON alert (channel, alert_id) WHERE state = 'due'",
 )
