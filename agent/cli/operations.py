@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from typing import Any
+from urllib.parse import urlencode
 
 import click
 
@@ -26,6 +27,15 @@ def health(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
     else:
         click.echo(_as_text(view))
     sys.exit(RANK[view["state"]])
+
+
+@cli.command()
+@click.option("--from", "first", default="", help="First day, as 2026-11-24; default: today.")
+@click.option("--to", "last", default="", help="Last day, included; default: today.")
+def receipts(first: str, last: str) -> None:
+    """Print what was delivered as CSV: exam, object, destination, when, which answer, when committed; no patient."""
+    told = client().raw(f"/receipts?{urlencode({'first': first, 'last': last})}")
+    click.echo(told.decode(), nl=False)
 
 
 def _as_text(view: dict[str, Any]) -> str:

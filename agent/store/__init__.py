@@ -21,6 +21,7 @@ from agent.store.groups import Groups
 from agent.store.jobs import Job, Jobs
 from agent.store.key_objects import KeyObjects, NewKeyObject, Settled
 from agent.store.moves import Move, MovedFrame, Moves
+from agent.store.receipts import Receipts
 from agent.store.recordings import Recording, Recordings
 from agent.store.records import Records
 from agent.store.removals import Asked, Removal, Removals
@@ -76,6 +77,7 @@ class Store:
         self.sessions = Sessions(self._database)
         self.audit = Audit(self._database)
         self.alerts = Alerts(self._database)
+        self.receipts = Receipts(self._database)
 
     def close(self) -> None:
         """Finish the writes that were asked for and close."""
