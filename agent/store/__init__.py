@@ -10,6 +10,7 @@ from agent.store.accounts import Accounts, StoredAccount
 from agent.store.alerts import Alert, Alerts
 from agent.store.audit import Audit, AuditRow
 from agent.store.commitments import Commitments, Transaction, Verdict
+from agent.store.copying import Restoring
 from agent.store.database import Database
 from agent.store.dates import Dates
 from agent.store.desk import Desk
@@ -78,6 +79,7 @@ class Store:
         self.audit = Audit(self._database)
         self.alerts = Alerts(self._database)
         self.receipts = Receipts(self._database)
+        self.restoring = Restoring(self._database)
 
     def close(self) -> None:
         """Finish the writes that were asked for and close."""
