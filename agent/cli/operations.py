@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import sys
+import threading
+from pathlib import Path
+from time import monotonic
 from typing import Any
 from urllib.parse import urlencode
 
 import click
 
+from agent import selftest as acceptance
 from agent.cli import show
 from agent.cli.client import NotRunning
-from agent.cli.main import cli, client
+from agent.cli.main import EXIT_REFUSED, cli, client
 from agent.health import RANK, Word
+from agent.plain import to_plain
 
 
 @cli.command()
@@ -27,6 +33,22 @@ def health(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
     else:
         click.echo(_as_text(view))
     sys.exit(RANK[view["state"]])
+
+
+@cli.command()
+@click.option("--report", type=click.Path(path_type=Path), default=None, help="Also write the report into this file.")
+@click.option("--json", "as_json", is_flag=True, help="Print and write JSON instead of Markdown.")
+@click.option("--seconds", "limit_s", type=float, default=120.0, show_default=True, help="For each picture to arrive.")
+def selftest(report: Path | None, as_json: bool, limit_s: float) -> None:  # noqa: FBT001 - click passes flags so
+    """Test health, connections and a picture of nobody from each source: the acceptance report. Exit 1: failed."""
+    pause = threading.Event()
+    made = acceptance.run(client(), pause=pause.wait, monotonic=monotonic, limit_s=limit_s)
+    value = {**to_plain(made), "passed": made.passed}
+    text = json.dumps(value, ensure_ascii=False, indent=1) + "\n" if as_json else acceptance.as_markdown(made)
+    click.echo(text, nl=False)
+    if report is not None:
+        report.write_text(text, encoding="utf-8")
+    sys.exit(0 if made.passed else EXIT_REFUSED)
 
 
 @cli.command()
