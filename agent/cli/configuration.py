@@ -46,3 +46,31 @@ def config_import(config: Path, file: IO[str], layer: str) -> None:
 
     changed = bring_in(config, layer, file.read())
     click.echo(f"{layer}: {'changed; restart the service' if changed else 'it was so already'}")
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def ports(config: Path, as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
+    """List every port that this configuration uses, in and out, for a firewall."""
+    from dataclasses import asdict
+
+    from agent.config.load import load
+    from agent.ports import as_markdown
+    from agent.ports import ports as listed
+
+    found = listed(load(config))
+    if as_json:
+        show.as_json([asdict(port) for port in found])
+    else:
+        click.echo(as_markdown(found), nl=False)
+
+
+@cli.command()
+@click.pass_obj
+def conformance(config: Path) -> None:
+    """Print the DICOM conformance statement of this build with this configuration (Markdown)."""
+    from agent.config.load import load
+    from agent.conformance import statement
+
+    click.echo(statement(load(config)), nl=False)
