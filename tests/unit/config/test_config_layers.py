@@ -158,18 +158,18 @@ def test_an_import_that_would_break_the_box_changes_nothing(config: Path) -> Non
 
 def test_the_last_good_configuration_has_its_layers(config: Path) -> None:
     taken = last_good.take(config)
-    assert set(taken.files) == {"config.toml", "site.toml", "image.toml"}
+    assert set(taken.files) == {"config.toml", "site.toml"}, "the image's layer goes back with the system"
     last_good.keep(config, taken)
     config.with_name("site.toml").write_text("[worklist]\nhost = 1\n")
     last_good.put(config, taken)
     assert config.with_name("site.toml").read_text() == SITE
-    config.with_name("image.toml").unlink()
+    config.with_name("site.toml").unlink()
     bare = last_good.take(config)
-    config.with_name("image.toml").write_text("[web]\nport = 'x'\n")
+    config.with_name("site.toml").write_text("[web]\nport = 'x'\n")
     last_good.put(config, bare)
-    assert not config.with_name("image.toml").exists()
-    assert config.with_name("image.toml.failed").exists()
-    load(config)
+    assert config.with_name("site.toml").read_text() == ""
+    assert "'x'" in config.with_name("site.toml.failed").read_text()
+    assert load(config).retention.keep_days == 7
 
 
 def test_the_commands(config: Path, tmp_path: Path) -> None:
