@@ -169,7 +169,6 @@ def test_the_last_good_configuration_has_its_layers(config: Path) -> None:
     last_good.put(config, bare)
     assert config.with_name("site.toml").read_text() == ""
     assert "'x'" in config.with_name("site.toml.failed").read_text()
-    assert load(config).retention.keep_days == 7
 
 
 def test_the_commands(config: Path, tmp_path: Path) -> None:
