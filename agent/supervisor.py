@@ -25,7 +25,9 @@ from agent.config_change import GOOD_AFTER_S, ConfigChange
 from agent.errors import AgentError, AnotherWriter, ConfigurationError, DatabaseDamaged, DiskFull, StorageError
 from agent.host import SystemClock, boot_id, chacha_configuration, kill_steps, no_core_dumps, own_key
 from agent.ops import journal, manager
+from agent.ops.clock_sync import kernel_offset_s
 from agent.ops.progress import Progress
+from agent.ops.wear import life_used
 from agent.peers import Peers
 from agent.rebuild import Rebuild, set_aside
 from agent.recovery import BootReport, BootScan, lock_data_folder
@@ -135,6 +137,8 @@ class Supervisor:
             anchor=self._anchor,
             config_change=self._change,
             restart=self._restart,
+            clock_offset_s=kernel_offset_s,
+            life_used=life_used,
         )
         if store.dates.clock_confirmed(boot_id()):
             self._clock.vouch()

@@ -20,6 +20,7 @@ from agent.model import PeerAddress
 from agent.service.age import age
 from agent.spool import Spool
 from agent.store import Stamp, Store
+from agent.tally import Tally
 from agent.view import AlarmView, DestinationView, ProcessView, SourceView, StatusView
 from agent.worklist import Worklist
 
@@ -64,6 +65,7 @@ class Overview:
         self.page = ""
         self.metrics: Callable[[], str] = str
         self.images_left: Callable[[], int] = int
+        self.tally = Tally()
 
     @property
     def language(self) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from agent.store.schema_accounts import ACCOUNTS
 from agent.store.schema_audit import AUDIT
 from agent.store.schema_exam import IDENTITY
+from agent.store.schema_operations import OPERATIONS
 from agent.store.schema_review import REVIEW
 
 _FIRST = (
@@ -157,5 +158,5 @@ _THIRD = (
         payload_size ON tray_item BEGIN SELECT RAISE(ABORT, 'item is frozen'); END""",
 )
 
-STEPS = (_FIRST, _SECOND, _THIRD, REVIEW, IDENTITY, ACCOUNTS, AUDIT)
+STEPS = (_FIRST, _SECOND, _THIRD, REVIEW, IDENTITY, ACCOUNTS, AUDIT, OPERATIONS)
 SCHEMA_VERSION = len(STEPS)
