@@ -429,6 +429,7 @@ class House:
         self.tray.wake()
         self.rooms.order_check.wake()
         self.pictures.wake()
+        self.audit.wake()
         for name in self.devices.names():
             self.devices.get(name).wake()
 

@@ -56,6 +56,7 @@ class Supervisor:
         self._clock = SystemClock(configuration.box.timezone, host_is_trusted=configuration.box.clock == "host")
         self._stop = threading.Event()
         self._status = EXIT_OK
+        self._late: tuple[str, ...] = ()
         self._threads: list[threading.Thread] = []
 
     def run(self, stop: threading.Event | None = None) -> int:
@@ -228,6 +229,7 @@ class Supervisor:
         until = self._clock.monotonic() + _STOP_TIMEOUT_S
         for thread in self._threads:
             thread.join(timeout=max(0.1, until - self._clock.monotonic()))
+        self._late = tuple(thread.name for thread in self._threads if thread.is_alive())
 
     def _end_run(self, store: Store) -> None:
         try:
@@ -235,7 +237,17 @@ class Supervisor:
                 store.records.end_run(self.stamp())
                 keep_anchor(store, self._anchor)
         finally:
-            store.close()
+            self._leave(store)
+
+    def _leave(self, store: Store) -> None:
+        """Close the database, but never under a worker that still uses it: then the process ends as it stands.
+
+        Everything that was told to be durable is; what the late worker was at is as after a crash.
+        """
+        if self._late:
+            journal.say(logging.WARNING, "workers did not end in time", workers=",".join(self._late))
+            os._exit(self._status)
+        store.close()
 
 
 def _status_line(service: Service) -> str:
