@@ -36,6 +36,7 @@ from agent.input_test import InputTests
 from agent.launcher import Launcher
 from agent.listening import ListenerRules, Listening
 from agent.metrics import Metrics, Surroundings, counted
+from agent.ops import handed
 from agent.ops.progress import Progress
 from agent.peers import Peers
 from agent.retention import Retention, RetentionRules
@@ -363,6 +364,7 @@ class House:
             ),
             self._g.store,
             self._g.launcher,
+            bound=lambda: handed.for_child(handed.LISTENER, listener.address, listener.port),
             received=self.reports.received,
             stamp=self._now,
             turned=self._worker("listener"),

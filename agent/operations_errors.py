@@ -21,3 +21,11 @@ class NotEmpty(AgentError):
     blame = Blame.PERSON
     hint = "Nothing was changed."
     safe = ""
+
+
+class PortRefused(AgentError):
+    """A port of the box cannot be opened."""
+
+    code = "B-15"
+    blame = Blame.PERSON
+    hint = "Somebody else has it, or the address is wrong: look at `[web]` and `[listener]`."
