@@ -124,7 +124,7 @@ def test_check_mode_tells_of_bare_boxes_and_changes_nothing(fleet: Fleet) -> Non
 def test_the_first_run_installs_and_collects_the_requests(fleet: Fleet) -> None:
     done = fleet.play()
     assert done.status == 0, done.text
-    assert done.text.count("waits for its certificate") == 2
+    assert done.text.count("lay the answer into") == 2
     for name, machine in fleet.boxes.items():
         assert machine.show(CORE, "ActiveState") == "inactive"
         assert (fleet.folder / "requests" / f"{name}.csr").read_text().startswith("-----BEGIN CERTIFICATE REQUEST")
