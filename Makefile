@@ -62,7 +62,7 @@ deb-test: prepare-test ## install, run, upgrade, remove and purge the package on
 
 machine-test: prepare-test ## the service under a real systemd: sandboxes, limits, watchdog, kills, stop
 	@image/prepare.sh run.txt test.txt host.txt
-	@$(PY) -m pytest -q -s -m machine tests/machine/test_on_systemd.py
+	@$(PY) -m pytest -q -s -m machine tests/machine/test_on_systemd.py tests/machine/test_ports_and_copies.py
 
 fleet-test: prepare-test ## two boxes from one inventory, by Ansible over SSH, on machines with a real systemd
 	@image/prepare.sh run.txt test.txt host.txt

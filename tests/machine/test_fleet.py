@@ -94,7 +94,7 @@ class Fleet:
 
 @pytest.fixture(scope="module")
 def fleet() -> Iterator[Fleet]:
-    base = machines.plain("bookworm", "openssh-server", "python3-apt")
+    base = machines.plain("bookworm", "openssh-server", "python3-apt", "systemd-journal-remote")
     package = machines.package("bookworm")
     with ExitStack() as stack:
         boxes = {}
@@ -234,3 +234,57 @@ def test_one_box_that_is_changed_by_hand_is_brought_back(fleet: Fleet) -> None:
     assert done.status == 0, done.text
     assert (done.changed["us2"], done.changed["endo1"] > 0) == (0, True)
     assert hashlib.sha256(config.read_bytes()).hexdigest() == wanted
+
+
+COLLECTOR = """
+install -d /srv/logs /run/systemd/system/systemd-journal-upload.service.d
+systemd-run -q --unit=collector /lib/systemd/systemd-journal-remote --listen-https=127.0.0.1:19532 \\
+    --key=/srv/collector.key --cert=/srv/collector.crt --trust=/etc/modality-agent/tls/ca.crt \\
+    --output=/srv/logs/box.journal --split-mode=none
+"""
+
+
+def shown(guide: str, first: str) -> dict[str, str]:
+    """The files that a block of a guide shows: each named by a comment."""
+    text = (machines.ROOT / "docs" / guide).read_text(encoding="utf-8")
+    block = next(part for part in text.split("```") if part.strip().startswith(first))
+    files: dict[str, str] = {}
+    for line in block.strip().splitlines():
+        if line.startswith("# /"):
+            name = line[2:]
+            files[name] = ""
+        elif not line.startswith("systemctl"):
+            files[name] += f"{line}\n"
+    return files
+
+
+def test_the_log_is_shipped_with_the_boxs_own_certificate(fleet: Fleet) -> None:
+    machine = fleet.boxes["us2"]
+    now = datetime.now(UTC)
+    day = pki.Validity(not_before=now - timedelta(hours=1), not_after=now + timedelta(days=1))
+    made = pki.issue(fleet.folder, "collector", pki.Names(common_name="c", dns=("localhost",)), day, fleet.authority)
+    machine.put("/srv/collector.crt", made.certificate.read_text())
+    machine.put("/srv/collector.key", made.key.read_text())
+    machine.sh(COLLECTOR)
+    for name, text in shown("operations.md", "# /etc/systemd/journal-upload.conf").items():
+        machine.put(name, text.replace("logs.hospital.example", "localhost"))
+    machine.run("systemctl", "daemon-reload")
+    machine.run("systemctl", "start", "systemd-journal-upload")
+    machine.run("systemctl", "restart", CORE)
+    read = "journalctl --file /srv/logs/box.journal -t modality-agent -o json MESSAGE=ready -n 1"
+    line = wait_for("our message at the collector", lambda: machine.sh(read, check=False), 60)
+    assert json.loads(line)["AGENT_PAGE"].startswith("https://")
+    machine.sh("systemctl stop systemd-journal-upload collector")
+
+
+def test_a_new_version_judges_a_configuration_before_it_is_installed(fleet: Fleet) -> None:
+    machine, package = fleet.boxes["us2"], Path(fleet.variables["modality_agent_deb"])
+    machine.put("/root/new.deb", "")
+    (machine.root / "root/new.deb").write_bytes(package.read_bytes())
+    guide = (machines.ROOT / "docs" / "update.md").read_text(encoding="utf-8")
+    unpack, judge = (line.strip() for line in guide.splitlines() if "/tmp/new" in line)
+    machine.sh(f"{unpack.replace('modality-agent_….deb', '/root/new.deb')}; mv /opt/modality-agent /opt/old")
+    try:
+        assert "no mistakes" in machine.sh(judge)
+    finally:
+        machine.sh("mv /opt/old /opt/modality-agent")
