@@ -1,4 +1,4 @@
-"""Ports below 1024 by the configuration alone, and the nightly copy, under a real systemd (`make machine-test`; root)."""
+"""Ports below 1024 by the configuration alone, and the nightly copy, under a real systemd (`make machine-test`)."""
 
 from __future__ import annotations
 
@@ -75,17 +75,20 @@ def test_the_configuration_says_where_the_page_is(machine: Machine) -> None:
     assert {443, 80} <= ports, "the list for the firewall says the same"
 
 
+ASK = """
+import socket
+socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET).connect("/run/modality-agent/port.sock")
+"""
+
+
 def test_the_keeper_has_one_privilege_and_accepts_nothing(machine: Machine) -> None:
     (pid,) = machine.pids(KEEPER)
     fields = dict(line.split(":\t", 1) for line in machine.sh(f"cat /proc/{pid}/status").splitlines() if ":\t" in line)
     assert int(fields["CapEff"], 16) == int(fields["CapBnd"], 16) == 1 << 10, "CAP_NET_BIND_SERVICE"
     assert fields["Uid"].split()[0] == machine.sh("id -u modality-agent-port")
     print(f"\nthe port keeper takes {int(fields['VmRSS'].split()[0]) // 1024} MiB")
-    refused = machine.sh(
-        "runuser -u modality-agent-peer -- /opt/modality-agent/bin/python -I -c 'import socket; "
-        "socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET).connect(\"/run/modality-agent/port.sock\")' 2>&1 | tail -1",
-        check=False,
-    )
+    machine.put("/etc/ask.py", ASK)
+    refused = machine.sh("runuser -u modality-agent-peer -- /usr/bin/python3 /etc/ask.py 2>&1 | tail -1")
     assert "PermissionError" in refused
 
 
@@ -103,15 +106,14 @@ def test_reports_of_commitment_come_to_port_104(machine: Machine) -> None:
     text = (machine.root / CONFIG).read_text()
     old = next(line for line in text.partition("[listener]")[2].splitlines() if line.startswith("port"))
     number = old.partition("=")[2].strip()
-    change(machine, text, text.replace(f"[listener]{text.partition('[listener]')[2]}",
-                                       f"[listener]{text.partition('[listener]')[2].replace(old, 'port = 104', 1)}"))  # fmt: skip
+    head, table, rest = text.partition("[listener]")
+    change(machine, text, head + table + rest.replace(old, "port = 104", 1))
     assert 104 in listening(machine)
     assert int(number) not in listening(machine)
     assert "P-08" not in alarms(machine)
     # the archive still reports to the number that it knows
-    machine.sh(
-        f"systemd-run -q --unit=bridge /opt/modality-agent/bin/python -I -c '{BRIDGE}' {number}"
-    )
+    machine.put("/etc/bridge.py", BRIDGE)
+    machine.sh(f"systemd-run -q --unit=bridge /usr/bin/python3 /etc/bridge.py {number}")
     before = received(machine)
     exam(machine)
     wait_for("the picture", lambda: received(machine) > before, 60)
@@ -134,8 +136,8 @@ while True:
 
 
 def test_a_port_that_somebody_has_is_told(machine: Machine) -> None:
-    machine.sh("systemd-run -q --unit=taker /usr/bin/python3 -c "
-               "'import socket, time; s = socket.create_server((\"\", 8444)); time.sleep(600)'")  # fmt: skip
+    machine.put("/etc/taker.py", 'import socket, time\ns = socket.create_server(("", 8444))\ntime.sleep(600)\n')
+    machine.sh("systemd-run -q --unit=taker /usr/bin/python3 /etc/taker.py")
     wait_for("the taker", lambda: 8444 in listening(machine))
     file = machine.root / CONFIG
     good = file.read_text()
