@@ -17,6 +17,7 @@ for i in $(seq 200); do [ -s /srv/sandbox/config.toml ] && break; sleep 0.2; don
 cp /srv/sandbox/pki/ca.crt /srv/sandbox/pki/agent.crt /srv/sandbox/pki/agent.key /etc/modality-agent/tls/
 chmod 644 /etc/modality-agent/tls/*.crt
 sed -e 's#"/srv/sandbox/pki/#"tls/#' -e 's#^data_dir.*#data_dir = "/var/lib/modality-agent"#' \
+    -e '/^.web.$/,/^port/ s#^port = 0#port = 8443#' \
     -e 's#^driver = "simulator"#driver = "simulator"\\nclip = { output = "video-photographic" }#' \
     -e 's#^modality = "US"#modality = "XC"\\nREGION#' \
     -e 's#REGION#anatomic_region = { value = "39937001", scheme = "SCT", meaning = "Skin" }#' \
