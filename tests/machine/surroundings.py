@@ -29,7 +29,7 @@ systemd-tmpfiles --create modality-agent.conf
 def install(machine: Machine, package: Path) -> str:
     """Install our package as a person would, without a network."""
     shutil.copy(package, machine.root / "root" / package.name)
-    return machine.run("dpkg", "-i", f"/root/{package.name}")
+    return machine.run("dpkg", "-i", f"/root/{package.name}", timeout=600)
 
 
 def set_up(machine: Machine) -> None:

@@ -26,7 +26,9 @@ from tests.system.world import wait_for
 
 pytestmark = [pytest.mark.machine, pytest.mark.timeout(1800)]  # the first one makes the root and the package
 CORE = "modality-agent.service"
-FILES = "find /etc/modality-agent /opt/modality-agent/lib -maxdepth 3 -type f -printf '%p %T@ %m %U %G\\n' | sort"
+OWN = "! -name '*.last-good' ! -name '*.change'"
+"""What the service writes by itself."""
+FILES = f"find /etc/modality-agent /opt/modality-agent/lib -maxdepth 3 -type f {OWN} -printf '%p %T@ %m %U %G\\n' | sort"
 Tables = dict[str, Any]
 
 
