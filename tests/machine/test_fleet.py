@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.machine, pytest.mark.timeout(1800)]  # the first one m
 CORE = "modality-agent.service"
 OWN = "! -name '*.last-good' ! -name '*.change'"
 """What the service writes by itself."""
-FILES = f"find /etc/modality-agent /opt/modality-agent/lib -maxdepth 3 -type f {OWN} -printf '%p %T@ %m %U %G\\n' | sort"
+FILES = f"find /etc/modality-agent /opt/modality-agent/lib -maxdepth 3 -type f {OWN} -printf '%p %T@ %m %u %g\\n'|sort"
 Tables = dict[str, Any]
 
 
