@@ -5,7 +5,7 @@ KILLS ?= 200
 WORKERS ?= 3
 SUITE ?= bookworm
 ARCH ?= $(shell dpkg --print-architecture 2>/dev/null || echo amd64)
-.PHONY: help demo test test-web check bench soak kill-test vivid-test locale deb debs lock deb-test machine-test prepare-run prepare-test clean
+.PHONY: help demo test test-web check bench soak kill-test vivid-test locale deb debs lock deb-test machine-test fleet-test prepare-run prepare-test clean
 
 help: ## print this
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -62,7 +62,11 @@ deb-test: prepare-test ## install, run, upgrade, remove and purge the package on
 
 machine-test: prepare-test ## the service under a real systemd: sandboxes, limits, watchdog, kills, stop
 	@image/prepare.sh run.txt test.txt host.txt
-	@$(PY) -m pytest -q -s -m machine tests/machine/test_on_systemd.py
+	@$(PY) -m pytest -q -s -m machine tests/machine/test_on_systemd.py tests/machine/test_ports_and_copies.py
+
+fleet-test: prepare-test ## two boxes from one inventory, by Ansible over SSH, on machines with a real systemd
+	@image/prepare.sh run.txt test.txt host.txt
+	@$(PY) -m pytest -q -s -m machine tests/machine/test_fleet.py
 
 clean: ## remove what was made here
 	@rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -36,6 +36,7 @@ from agent.input_test import InputTests
 from agent.launcher import Launcher
 from agent.listening import ListenerRules, Listening
 from agent.metrics import Metrics, Surroundings, counted
+from agent.ops import handed
 from agent.ops.progress import Progress
 from agent.peers import Peers
 from agent.retention import Retention, RetentionRules
@@ -152,6 +153,7 @@ class House:
         )
         self.certificates = self._certificates()
         self.alerting = assembly_operations.alerting(ground, self.changes, ground.progress.expect)
+        self.backup_watch = assembly_operations.backup_watch(ground, self.changes, self._worker)
         self.service = self._service()
         metrics = self._metrics()
         self.service.box.metrics, self.service.box.images_left = metrics.text, metrics.images_left
@@ -230,6 +232,7 @@ class House:
             audit=bool(self._c.audit.host),
             images_left=lambda: overview.images_left(),  # noqa: PLW0108 - it is set later
             certificates=self.certificates.expiry,
+            backup=self.backup_watch.age_s if self.backup_watch else None,
         )
 
     def _exam_facts(self, source: str) -> dict[str, str]:
@@ -363,6 +366,7 @@ class House:
             ),
             self._g.store,
             self._g.launcher,
+            bound=lambda: handed.for_child(handed.LISTENER, listener.address, listener.port),
             received=self.reports.received,
             stamp=self._now,
             turned=self._worker("listener"),
@@ -449,6 +453,7 @@ class House:
             "certificates": self.certificates.run,
             "configuration": self.config_watch.run,
             **({"alerts": self.alerting.run} if self.alerting else {}),
+            **({"backup": self.backup_watch.run} if self.backup_watch else {}),
             **({"listener": self.listening.run} if self.listening else {}),
             **{f"delivery-{name}": destination.run for name, destination in self.destinations.items()},
             **{f"source-{name}": self.devices.get(name).run for name in self.devices.names()},

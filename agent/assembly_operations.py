@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from agent.alerting import Alerting, AlertRules
+from agent.backup_watch import BackupWatch
 from agent.changes import Changes
 from agent.config.schema import Configuration
 
@@ -37,6 +38,21 @@ def alerting(
         stamp=lambda: g.stamp(""),
         notice=changes.notice,
         turned=expect("alerts", _BESIDES_S + len(told) * (longest_s + _BESIDES_S)),
+    )
+
+
+def backup_watch(g: Ground, changes: Changes, worker: Callable[[str], Callable[[], None]]) -> BackupWatch | None:
+    """Return the worker that tells when no copy of the box was made; None where none are asked for."""
+    c = g.configuration
+    if c.backup is None:
+        return None
+    return BackupWatch(
+        g.root,
+        g.store,
+        overdue_h=c.health.backup_hours_attention,
+        stamp=lambda: g.stamp(""),
+        notice=changes.notice,
+        turned=worker("backup"),
     )
 
 

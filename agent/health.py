@@ -62,6 +62,10 @@ KINDS: Mapping[str, Kind] = {
         unit="s", measures="age of the oldest audit row that the repository does not have", setting="audit_min",
         unit_s=60.0,
     ),
+    "backup": Kind(
+        unit="s", measures="age of the last whole copy of the box, where `[backup]` asks for them",
+        setting="backup_hours", unit_s=3600.0,
+    ),
 }  # fmt: skip
 """Every kind of part, in the order in which it is told."""
 _CLOCK = {0: Word.OK, 1: Word.ATTENTION, 2: Word.FAILING}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import socket
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -34,7 +35,7 @@ class ListenerRules:
 
 
 class Listening:
-    """The worker around the listener child."""
+    """The worker around the listener child; `bound` returns a socket where the child could not bind its port."""
 
     def __init__(
         self,
@@ -42,12 +43,13 @@ class Listening:
         store: Store,
         launcher: Launcher,
         *,
+        bound: Callable[[], socket.socket | None],
         received: Callable[[str, Mapping[str, Any]], int],
         stamp: Callable[[], Stamp],
         turned: Callable[[], None],
     ) -> None:
         self._rules, self._store, self._launcher = rules, store, launcher
-        self._received, self._stamp, self._turned = received, stamp, turned
+        self._bound, self._received, self._stamp, self._turned = bound, received, stamp, turned
         self._events: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self._stop = threading.Event()
 
@@ -71,7 +73,7 @@ class Listening:
         child = Child(LISTENER, self._launcher, on_event=lambda event, _fds: self._events.put(event))
         try:
             child.wait_ready()
-            child.request("listen", self._request(), deadline_s=_LISTEN_S)
+            self._open(child)
             self._store.records.clear_alarm(_CODE, "listener", self._stamp())
             while not stop.is_set():
                 self._turned()
@@ -80,6 +82,15 @@ class Listening:
                 self._take_one(child)
         finally:
             child.stop()
+
+    def _open(self, child: Child) -> None:
+        """Have the child listen, on a socket of ours where it may not bind the port itself."""
+        sock = self._bound()
+        try:
+            child.request("listen", self._request(), [sock.fileno()] if sock else (), deadline_s=_LISTEN_S)
+        finally:
+            if sock:
+                sock.close()
 
     def _request(self) -> dict[str, Any]:
         r = self._rules

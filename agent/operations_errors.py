@@ -21,3 +21,28 @@ class NotEmpty(AgentError):
     blame = Blame.PERSON
     hint = "Nothing was changed."
     safe = ""
+
+
+class PortRefused(AgentError):
+    """A port of the box cannot be opened."""
+
+    code = "B-15"
+    blame = Blame.PERSON
+    hint = "Somebody else has it, or the address is wrong: look at `[web]` and `[listener]`."
+
+
+class BackupNowhere(AgentError):
+    """There is no place for the copy of the box."""
+
+    code = "D-12"
+    hint = "Mount the disk or share for copies; see docs/operations.md."
+    safe = ""
+
+
+class BackupBusy(AgentError):
+    """A copy of the box is being made already."""
+
+    code = "D-13"
+    blame = Blame.PERSON
+    hint = "Wait until it is done."
+    safe = ""

@@ -17,11 +17,9 @@ from __future__ import annotations
 
 import json
 import os
-import pwd
 import selectors
 import signal
 import socket
-import struct
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -33,15 +31,14 @@ from typing import Any
 from agent.child import KINDS
 from agent.launcher import ChildKind, start_child
 from agent.ops import manager
+from agent.ops.who_asks import CORE_USER, core_only, peer_uid
 
-CORE_USER = "MODALITY_AGENT_CORE_USER"
 LONGEST_PACKET = 4096
 CIPHERS = str(Path(__file__).with_name("dimse") / "openssl-chacha20.cnf")
 _MAY_BE_TOLD = frozenset({("OPENSSL_CONF", CIPHERS)})
 _NOT_FOR_CHILDREN = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES")
 _FIRST_FD = 3
 _TURN_S = 5.0
-_OVERFLOW_UID = 65534
 
 
 class Refused(Exception):
@@ -158,23 +155,6 @@ class Spawner:
             self._askers.append(Asker(sock, self._kinds, self._selector))
         else:
             sock.close()
-
-
-def peer_uid(sock: socket.socket) -> int:
-    """Return the user at the other end, as the kernel knows it."""
-    credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    return int(struct.unpack("3i", credentials)[1])
-
-
-def core_only(user: str, uid_map: str) -> Callable[[int], bool]:
-    """Return who may ask: the core's user.
-
-    In a unit with PrivateUsers= every foreign user looks like the overflow one; there the socket's owner and mode
-    (0600, the core's) keep the others out, and only what belongs to this place itself is still told apart.
-    """
-    core = pwd.getpwnam(user).pw_uid if user else os.getuid()
-    whole = any(int(line.split()[2]) > core for line in uid_map.splitlines() if line.split()[0] == "0")
-    return lambda uid: uid == (core if whole else _OVERFLOW_UID)
 
 
 def main(place: str) -> None:

@@ -147,13 +147,9 @@ def _system_files(tree: Path) -> None:
     shutil.copy(HERE / "debian" / "copyright", tree / "usr/share/doc/modality-agent/copyright")
 
 
-BY_HAND = ("modality-agent-redirect.socket",)
-"""Units that a person enables where they are wanted."""
-
-
 def _units(tree: Path) -> None:
     """List the units that are enabled: those that say by whom they are wanted."""
-    files = [f for f in sorted((ROOT / "systemd").iterdir()) if f.is_file() and f.name not in BY_HAND]
+    files = [f for f in sorted((ROOT / "systemd").iterdir()) if f.is_file()]
     found = [f.name for f in files if "WantedBy=" in f.read_text()]
     listed = sorted(found, key=lambda name: name == "modality-agent.service")  # sockets first
     (tree / HOME / "units").write_text("".join(f"{name}\n" for name in listed))

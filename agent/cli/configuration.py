@@ -48,6 +48,22 @@ def config_import(config: Path, file: IO[str], layer: str) -> None:
     click.echo(f"{layer}: {'changed; restart the service' if changed else 'it was so already'}")
 
 
+@group.command("apply")
+@click.argument("file", type=click.File(encoding="utf-8"), default="-")
+@click.option("--dry-run", is_flag=True, help="Only tell what would change.")
+@click.pass_obj
+def config_apply(config: Path, file: IO[str], dry_run: bool) -> None:  # noqa: FBT001 - click passes flags so
+    """Make several layers what FILE says, if all together are right: JSON, layer to tables. Secrets are not shown."""
+    from agent.config.exchange import apply, layers_of
+
+    changes = apply(config, layers_of(file.read()), look=dry_run)
+    for layer, told in changes.items():
+        for one in told:
+            click.echo(f"{layer}: {one.key}: {one.before or 'absent'} → {one.after or 'absent'}")
+    different = "would change" if dry_run else "changed; restart the service"
+    click.echo(different if changes else "no difference")
+
+
 @cli.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj

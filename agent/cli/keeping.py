@@ -4,28 +4,49 @@ from __future__ import annotations
 
 import uuid
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from agent.cli.main import cli
 from agent.store.transition import Stamp
 
+if TYPE_CHECKING:
+    from agent.config.schema import Configuration
+
 
 @cli.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--without-pictures", is_flag=True, help="The database and the box's identity alone.")
+@click.option("--rotate", is_flag=True, help="As [backup] says: a copy of its own inside FOLDER, the oldest goes.")
 @click.pass_obj
-def backup(config: Path, folder: Path, without_pictures: bool) -> None:  # noqa: FBT001 - click passes flags so
+def backup(config: Path, folder: Path, without_pictures: bool, rotate: bool) -> None:  # noqa: FBT001 - click passes flags so
     """Write a backup into FOLDER, which must be new or empty; the service may run. It holds patients and keys."""
     from agent import backup as backups
     from agent.config.load import load
 
     c = load(config)
+    if rotate:
+        _rotate(c, folder)
+        return
     made = backups.make(
         Path(c.box.data_dir), folder, box=c.box.name, made_at=_stamp(config).at, pictures=not without_pictures
     )
     size = sum(size for size, _ in made.files.values())
     click.echo(f"backup of {made.box}: {len(made.files)} files, {size / 1e6:.1f} MB, schema {made.schema}")
+
+
+def _rotate(c: Configuration, folder: Path) -> None:
+    from agent.host import SystemClock
+    from agent.rotation import Rotation, turn
+
+    if c.backup is None:
+        click.echo("the configuration has no [backup]: nothing was done")
+        return
+    told = Rotation(folder=folder, **c.backup.model_dump())
+    now = SystemClock(c.box.timezone, host_is_trusted=True).now()
+    made = turn(Path(c.box.data_dir), told, box=c.box.name, now=now)
+    click.echo(f"backup of {made.box}: {len(made.files)} files, read again; at most {told.keep} are kept")
 
 
 @cli.command()

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from agent.config import layers, toml_file, versions
+from agent.config.difference import Change, difference
 from agent.config.load import examine_tables
 from agent.config.problem import key_of, toml
 from agent.config.secrets import MASK, masked
 from agent.config.section import Location
 from agent.errors import BadRequest, ConfigurationError
+
+_NONE: Mapping[str, str] = {}
 
 
 def export(config: Path, layer: str) -> str:
@@ -42,22 +46,51 @@ def bring_in(config: Path, layer: str, text: str) -> bool:
         told = tomllib.loads(text)
     except tomllib.TOMLDecodeError as e:
         raise BadRequest(f"This is not TOML: {e}.") from e
-    path = _file(config, layer)
-    old, _ = toml_file.read(path) if path.exists() else ({}, "")
-    new = _with_secrets(told, old)
-    if new == old and path.exists():
-        return False
-    _assert_right(config, layer, new)
-    if path.exists():
-        versions.put(path, versions.previous(path))
-    content = as_toml(new) if new != told else text
-    versions.write(path, content.encode(), path.stat().st_mode & 0o777 if path.exists() else 0o640)
-    return True
+    return bool(apply(config, {layer: told}, texts={layer: text}))
 
 
-def _assert_right(config: Path, layer: str, new: Mapping[str, Any]) -> None:
-    own = new if layer == layers.BOX else _read(config)
-    given = {layer: new} if layer != layers.BOX else {}
+def layers_of(text: str) -> dict[str, dict[str, Any]]:
+    """Return layer → its tables, from JSON as tools for many boxes write it; raises `BadRequest`."""
+    try:
+        told = json.loads(text)
+    except ValueError as e:
+        raise BadRequest(f"This is not JSON: {e}.") from e
+    if not isinstance(told, dict) or not all(isinstance(tables, dict) for tables in told.values()):
+        raise BadRequest("Expected are layers, and in each its tables.")
+    return {layer: _without_nothing(tables) for layer, tables in told.items()}
+
+
+def _without_nothing(value: Any) -> Any:
+    """Return `value` without keys that are null: TOML has no nothing, and a tool's variable without a value is none."""
+    if isinstance(value, dict):
+        return {key: _without_nothing(inner) for key, inner in value.items() if inner is not None}
+    return [_without_nothing(inner) for inner in value] if isinstance(value, list) else value
+
+
+def apply(
+    config: Path, given: Mapping[str, Mapping[str, Any]], *, texts: Mapping[str, str] = _NONE, look: bool = False
+) -> dict[str, tuple[Change, ...]]:
+    """Make every layer of `given` what is said there, after all layers together were found right; return what changed.
+
+    Durable on return, the old ones are kept as `*.previous`; layers that are not given stay. `look` changes nothing.
+    `texts`: how a layer was written, comments included. Raises as `bring_in`.
+    """
+    old = {layer: _read(_file(config, layer)) for layer in given}
+    new = {layer: _with_secrets(told, old[layer]) for layer, told in given.items()}
+    _assert_right(config, new)
+    changed = [layer for layer in layers.LAYERS if layer in new and new[layer] != old[layer]]
+    for layer in changed if not look else ():
+        path = _file(config, layer)
+        if path.exists():
+            versions.put(path, versions.previous(path))
+        content = texts[layer] if layer in texts and new[layer] == given[layer] else as_toml(new[layer])
+        versions.write(path, content.encode(), path.stat().st_mode & 0o777 if path.exists() else 0o640)
+    return {layer: difference(old[layer], new[layer], frozenset()) for layer in changed}
+
+
+def _assert_right(config: Path, new: Mapping[str, Mapping[str, Any]]) -> None:
+    own = new[layers.BOX] if layers.BOX in new else _read(config)
+    given = {layer: told for layer, told in new.items() if layer != layers.BOX}
     found = examine_tables(own, str(config), config.parent, given)
     if found.configuration is None:
         raise ConfigurationError(
@@ -73,7 +106,7 @@ def _file(config: Path, layer: str) -> Path:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    if path.name in layers.FILES.values() and not path.exists():
+    if not path.exists():
         return {}
     told, wrong = toml_file.read(path)
     if wrong:

@@ -34,6 +34,9 @@ class HealthPolicy(Section):
     audit_min_attention: int = _count(60, "An audit row that waits longer needs attention.", "min", 100_000)
     audit_min_failing: int = _count(1440, "An audit row that waits longer is failing.", "min", 100_000)
 
+    backup_hours_attention: int = _count(36, "A last whole copy that is older needs attention.", "h", 100_000)
+    backup_hours_failing: int = _count(168, "A last whole copy that is older is failing.", "h", 100_000)
+
     @classmethod
     def complaints(cls, raw: Mapping[str, Any]) -> Iterator[Complaint]:
         """Yield a part that would be failing before it needs attention."""

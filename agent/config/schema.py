@@ -12,6 +12,7 @@ from agent import transfer_syntaxes
 from agent.config.accounts import AccountPolicy
 from agent.config.alerts import AlertPolicy, MailConfig, WebhookConfig
 from agent.config.audit import AuditPolicy
+from agent.config.backup import BackupPolicy
 from agent.config.cross import between_tables
 from agent.config.exam import ExamPolicy
 from agent.config.health import HealthPolicy
@@ -45,6 +46,7 @@ __all__ = [
     "AccountPolicy",
     "AlertPolicy",
     "AuditPolicy",
+    "BackupPolicy",
     "Box",
     "CodeConfig",
     "Configuration",
@@ -214,6 +216,9 @@ class Configuration(Section):
         HealthPolicy(), "When a part of the box needs attention and when it is failing.",
         example={"queue_min_attention": 30},
     )  # fmt: skip
+    backup: BackupPolicy | None = setting(
+        None, "Copies that the box makes of itself every night; absent: none.", example={"keep": 7}
+    )
 
     @classmethod
     def complaints(cls, raw: Mapping[str, Any]) -> Iterator[Complaint]:

@@ -45,11 +45,16 @@ def digest(content: bytes) -> str:
 
 
 def write(path: Path, content: bytes, mode: int = 0o640) -> None:
-    """Write a version whole or not at all; durable on return. Raises `ConfigurationReadOnly`."""
+    """Write a version whole or not at all; durable on return. Raises `ConfigurationReadOnly`.
+
+    Written by root, it stays its owner's; a new one belongs to the folder's group, so that the service can read it.
+    """
     part = path.with_name(f".{path.name}.part")
     try:
         fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
         with os.fdopen(fd, "wb") as f:
+            if os.geteuid() == 0:
+                _belong(f.fileno(), path)
             os.fchmod(f.fileno(), mode)
             f.write(content)
             f.flush()
@@ -58,6 +63,11 @@ def write(path: Path, content: bytes, mode: int = 0o640) -> None:
         sync_folder(path.parent)
     except OSError as e:
         raise ConfigurationReadOnly(errno=e.errno) from e
+
+
+def _belong(fd: int, path: Path) -> None:
+    like = path if path.exists() else path.parent
+    os.fchown(fd, like.stat().st_uid if like is path else 0, like.stat().st_gid)
 
 
 def put(source: Path, target: Path) -> None:

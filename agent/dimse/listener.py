@@ -2,7 +2,8 @@
 
 `python -m agent.dimse.listener`, started and watched by the core. Requests:
 
-    listen   {"host", "port", "ae_title", "calling_ae_titles", "tls"} -> {"port"}: bound and accepting
+    listen   {"host", "port", "ae_title", "calling_ae_titles", "tls"} -> {"port"}: bound and accepting; on a socket
+             that came with it, where the port was bound for us
     answer   {"number", "status"} -> {}: the core made report `number` durable; the archive gets `status`
 
 Events: `{"event": {"number", "calling_ae_title", "report": {…}}}`. Every phase of an association has a deadline and
@@ -15,8 +16,10 @@ import itertools
 import queue
 import socket
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -34,6 +37,8 @@ from drivers.wire import Channel, WireClosed, enter
 
 MOST_ASSOCIATIONS = 8
 DATA_LIMIT_MB = 256
+_BACKLOG = 32
+Verb = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 class Listener:
@@ -55,10 +60,11 @@ class Listener:
                 send_beat(self._channel)
             arrived = self._channel.receive(1.0)
             if arrived is not None:
-                self._channel.send(self._answer(arrived[0]))
+                self._channel.send(self._answer(*arrived))
 
-    def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
-        verbs = {"listen": self._listen, "answer": self._pass_on}
+    def _answer(self, request: dict[str, Any], fds: list[int]) -> dict[str, Any]:
+        bound = [socket.socket(fileno=fd) for fd in fds]
+        verbs: dict[str, Verb] = {"listen": partial(self._listen, bound), "answer": self._pass_on}
         try:
             return {"id": request.get("id"), "done": verbs[str(request.get("do"))](request)}
         except (BadRequest, KeyError, ValueError, TypeError) as e:
@@ -72,7 +78,7 @@ class Listener:
 
     # --- listening ------------------------------------------------------------------------------------------
 
-    def _listen(self, request: dict[str, Any]) -> dict[str, Any]:
+    def _listen(self, bound: list[socket.socket], request: dict[str, Any]) -> dict[str, Any]:
         material = TlsMaterial(**request["tls"]) if request.get("tls") else None
         acceptance = Acceptance(
             ae_title=request["ae_title"],
@@ -83,7 +89,8 @@ class Listener:
         try:
             if material is not None:
                 tls.server_context(material)
-            server = socket.create_server((request["host"], request["port"]), backlog=32)
+            server = bound[0] if bound else _created(request["host"], request["port"])
+            server.listen(_BACKLOG)
         except PeerFailure as e:
             raise BadRequest(f"The listener's TLS files cannot be used ({e.code}).") from e
         except OSError as e:
@@ -129,6 +136,11 @@ class Listener:
             return PROCESSING_FAILURE
         finally:
             del self._waiting[number]
+
+
+def _created(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=_BACKLOG)
 
 
 def main() -> None:

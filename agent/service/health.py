@@ -23,7 +23,8 @@ _TRUST: Mapping[ClockTrust, int] = {
 
 
 class Health:
-    """Measures every part; `worklist` and `audit` are False where the site has no such peer."""
+    """Measures every part; `worklist` and `audit` are False where the site has no such peer, `backup` None where
+    no copies are asked for."""
 
     def __init__(
         self,
@@ -37,11 +38,12 @@ class Health:
         audit: bool,
         images_left: Callable[[], int],
         certificates: Callable[[], dict[str, float]],
+        backup: Callable[[], float] | None,
     ) -> None:
         self._store, self._clock, self._limits = store, clock, limits
         self._sources, self._destinations = sources, destinations
         self._worklist, self._audit = worklist, audit
-        self._images_left, self._certificates = images_left, certificates
+        self._images_left, self._certificates, self._backup = images_left, certificates, backup
         self._began = clock.monotonic()
         self._lock = threading.Lock()
         self._last: tuple[float, HealthView] | None = None
@@ -122,6 +124,8 @@ class Health:
         if self._audit:
             waits = self._store.figures.undelivered_audit()
             yield Measured(kind="audit", name="", value=max(0.0, now - _unix(waits)) if waits else 0.0)
+        if self._backup is not None:
+            yield Measured(kind="backup", name="", value=self._backup())
 
 
 def _unix(at: str) -> float:

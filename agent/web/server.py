@@ -54,7 +54,7 @@ class Server:
     """
 
     def __init__(self, service: Service, listen: Listen, *, socket_path: Path, look: Look) -> None:
-        page_socket = handed.listening(handed.PAGE) or _bound(listen.address, listen.port)
+        page_socket = handed.listening(handed.PAGE, listen.address, listen.port)
         self._control_path = socket_path
         host, port = page_socket.getsockname()[:2]
         if host in _EVERYWHERE and listen.names:  # nobody can type that address
@@ -63,10 +63,8 @@ class Server:
         names = listen.names | {"localhost"}
         door = Door(names=names, requests_per_s=listen.requests_per_s, alarm=service.audit.foreign)
         outside = [(_tls_server(application(service, door, look), listen), page_socket)]
-        pointer = handed.listening(handed.REDIRECT)
-        if pointer is None and listen.redirect_port:
-            pointer = _bound(listen.address, listen.redirect_port)
-        if pointer is not None:
+        if listen.redirect_port:
+            pointer = handed.listening(handed.REDIRECT, listen.address, listen.redirect_port)
             plain = _Quiet(uvicorn.Config(redirect(names, port), http=Connection, **_COMMON))
             outside.append((plain, pointer))
         control = _Quiet(uvicorn.Config(application(service, Door(trusted=True), look), http="h11", **_COMMON))
@@ -149,21 +147,6 @@ _COMMON: dict[str, Any] = {
 class _Quiet(uvicorn.Server):
     def install_signal_handlers(self) -> None:
         """Signals belong to the supervisor."""
-
-
-def _bound(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        sock = socket.socket(family, socket.SOCK_STREAM)
-    except OSError as e:
-        raise StorageError("No socket was handed over for the page, and this unit may open none.") from e
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        sock.bind((host, port))
-    except OSError as e:
-        sock.close()
-        raise StorageError(f"The page cannot listen on {host}:{port} ({e.strerror}).") from e
-    return sock
 
 
 def _prompt(sock: socket.socket) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -108,6 +109,24 @@ def test_an_archive_s_preference_is_followed_where_it_is_taken(
     assert sorted(ds.SOPInstanceUID for ds in received) == sorted(uids + more)
     assert {str(ds.file_meta.TransferSyntaxUID) for ds in received} == {arrives}
     assert {ds.LossyImageCompression for ds in received} == {"00"}
+
+
+@pytest.mark.peers
+def test_the_gateway_of_the_guide_takes_and_commits(tmp_path: Path) -> None:
+    """`docs/scaling.md`, but for its database, its paths and its ports; it knows every word of it."""
+    guide = (Path(__file__).parents[2] / "docs" / "scaling.md").read_text(encoding="utf-8")
+    told = json.loads(guide[guide.index("    {\n") : guide.index("\n    }\n") + 6])
+    del told["PostgreSQL"]  # a plug-in of its own
+    (node,) = told["DicomModalities"].values()
+    assert node.keys() == {"AET", "Host", "Port", "UseDicomTls", "AllowStore", "AllowStorageCommitment"}
+    p = pki.make(tmp_path / "pki")
+    with orthanc(tmp_path / "orthanc", p, "AGENT", basis=told) as pacs:
+        archive = destination("gateway", "ORTHANC", pacs.port, "commitment = true")
+        with box_in(tmp_path / "box", toml(p, archive, listener=pacs.box)) as box:
+            box.emergency(1)
+            wait_for("confirmed", lambda: states(box) == ["confirmed"], 60)
+    said = (tmp_path / "orthanc.log").read_text()
+    assert "nknown configuration option" not in said
 
 
 @pytest.mark.peers

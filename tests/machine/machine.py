@@ -22,6 +22,15 @@ from tests.system.world import PAUSE, wait_for
 ROOT = Path(__file__).parents[2]
 ROOTS = Path(os.environ.get("MODALITY_AGENT_TEST_ROOTS", "/var/cache/modality-agent-tests"))
 MIRROR = "http://deb.debian.org/debian"
+OWN_GROUPS = """
+for folder in /sys/fs/cgroup/*/; do
+  [ -e $folder/cgroup.procs ] && mkdir -p $folder/$0 || continue
+  for file in cpuset.cpus cpuset.mems; do [ ! -e $folder/$file ] || cat $folder/$file > $folder/$0/$file; done
+  echo $$ > $folder/$0/cgroup.procs
+done
+exec "$@"
+"""
+"""Puts a machine into control groups of its own, where the host has none for it: two of them at once do not meet."""
 SIGRTMIN_4 = signal.SIGRTMIN + 4
 
 
@@ -32,9 +41,9 @@ def dependencies() -> list[str]:
     return [word.partition("|")[0].split()[0] for word in told.split(",") if "@" not in word]
 
 
-def plain(suite: str) -> Path:
-    """Return a plain Debian of `suite` with our package's dependencies, made once for each set of them."""
-    wanted = sorted([*dependencies(), "python3", "systemd-sysv", "dbus", "udev"])
+def plain(suite: str, *more: str) -> Path:
+    """Return a plain Debian of `suite` with our package's dependencies and `more`, made once for each set of them."""
+    wanted = sorted([*dependencies(), "python3", "systemd-sysv", "dbus", "udev", *more])
     root = ROOTS / f"{suite}-{hashlib.sha256(' '.join(wanted).encode()).hexdigest()[:8]}"
     if not root.exists():
         ROOTS.mkdir(parents=True, exist_ok=True)
@@ -61,12 +70,16 @@ class Machine:
     def __init__(self, root: Path, process: subprocess.Popen[bytes], leader: int) -> None:
         self.root, self._process, self._leader = root, process, leader
 
+    @property
+    def inside(self) -> list[str]:
+        """What a command is given before it to run in the machine."""
+        return ["nsenter", "-t", str(self._leader), "-m", "-u", "-i", "-n", "-p", "--"]
+
     def run(self, *argv: str, check: bool = True, timeout: float = 240) -> str:
         """Run a command in it and return what it said."""
-        inside = ["nsenter", "-t", str(self._leader), "-m", "-u", "-i", "-n", "-p", "--"]
         environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
         done = subprocess.run(
-            [*inside, *argv],
+            [*self.inside, *argv],
             check=False,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -145,14 +158,15 @@ def layer(base: Path, folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def booted(root: Path, *more: str) -> Iterator[Machine]:
-    """Boot what lies at `root`; it is up when its systemd says so."""
-    name = f"agenttest{os.getpid()}"
+def booted(root: Path, *more: str, name: str = "") -> Iterator[Machine]:
+    """Boot what lies at `root`; it is up when its systemd says so. A second one at the same time needs a `name`."""
+    name = f"agenttest{os.getpid()}{name}"
     argv = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--private-network", "--link-journal=no"]
     argv += ["--system-call-filter=adjtimex clock_adjtime"]  # nspawn forbids the question as well as the answer
     argv += ["-D", str(root), f"--machine={name}", "--console=pipe", *more, "-b"]
     argv.append("SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1")  # Debian 13's systemd on a host that mixes both kinds
     with (root.parent / "console.log").open("ab") as log:
+        argv = ["sh", "-c", OWN_GROUPS, name, *argv]
         process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:
         leader = wait_for("PID 1", lambda: _child_of(process.pid), 30)

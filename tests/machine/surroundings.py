@@ -17,6 +17,7 @@ for i in $(seq 200); do [ -s /srv/sandbox/config.toml ] && break; sleep 0.2; don
 cp /srv/sandbox/pki/ca.crt /srv/sandbox/pki/agent.crt /srv/sandbox/pki/agent.key /etc/modality-agent/tls/
 chmod 644 /etc/modality-agent/tls/*.crt
 sed -e 's#"/srv/sandbox/pki/#"tls/#' -e 's#^data_dir.*#data_dir = "/var/lib/modality-agent"#' \
+    -e '/^.web.$/,/^port/ s#^port = 0#port = 8443#' \
     -e 's#^driver = "simulator"#driver = "simulator"\\nclip = { output = "video-photographic" }#' \
     -e 's#^modality = "US"#modality = "XC"\\nREGION#' \
     -e 's#REGION#anatomic_region = { value = "39937001", scheme = "SCT", meaning = "Skin" }#' \
@@ -28,7 +29,7 @@ systemd-tmpfiles --create modality-agent.conf
 def install(machine: Machine, package: Path) -> str:
     """Install our package as a person would, without a network."""
     shutil.copy(package, machine.root / "root" / package.name)
-    return machine.run("dpkg", "-i", f"/root/{package.name}")
+    return machine.run("dpkg", "-i", f"/root/{package.name}", timeout=600)
 
 
 def set_up(machine: Machine) -> None:

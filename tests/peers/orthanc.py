@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tests.peers.process import free_port, program, running
@@ -45,16 +46,27 @@ class Orthanc:
 
 @contextmanager
 def orthanc(
-    folder: Path, pki: Pki, calling_ae_title: str, *, port: int = 2762, storage: Path | None = None
+    folder: Path,
+    pki: Pki,
+    calling_ae_title: str,
+    *,
+    port: int = 2762,
+    storage: Path | None = None,
+    basis: Mapping[str, Any] = MappingProxyType({}),
 ) -> Iterator[Orthanc]:
-    """Run Orthanc as nobody below `folder`, on port 2762 where it is free; its objects are in `storage`."""
+    """Run Orthanc as nobody below `folder`, on port 2762 where it is free; its objects are in `storage`.
+
+    Of `basis` counts what is not said here.
+    """
     dicom, http, box = free_port(port), free_port(), free_port()
     folder.mkdir(parents=True)
     for name in ("db", "tmp", "pki"):
         (folder / name).mkdir()
     for name, path in {"pacs.crt": pki.pacs_cert, "pacs.key": pki.pacs_key, "ca.crt": pki.ca}.items():
         (folder / "pki" / name).write_bytes(path.read_bytes())
+    known = next(iter(basis.get("DicomModalities", {}).values()), {})
     settings = {
+        **basis,
         "Name": "Test",
         "StorageDirectory": str(storage or folder / "db"),
         "IndexDirectory": str(folder / "db"),
@@ -74,7 +86,7 @@ def orthanc(
         "DicomTlsRemoteCertificateRequired": True,
         "DicomAlwaysAllowStore": False,
         "DicomModalities": {
-            "agent": {"AET": calling_ae_title, "Host": "127.0.0.1", "Port": box, "UseDicomTls": True}
+            "agent": {**known, "AET": calling_ae_title, "Host": "127.0.0.1", "Port": box, "UseDicomTls": True}
         },
         "OverwriteInstances": False,
     }

@@ -17,8 +17,8 @@ import pytest
 from agent.child import BUILD, KINDS, LISTENER, PEER, Child
 from agent.errors import ChildError
 from agent.launcher import ExecLauncher
+from agent.ops.who_asks import CORE_USER, core_only
 from agent.spawned import SPAWNERS, SpawnedLauncher, launcher_of
-from agent.spawner import CORE_USER, core_only
 from tests.pki import make
 from tests.system.world import PAUSE, wait_for
 

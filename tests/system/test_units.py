@@ -13,7 +13,8 @@ import pytest
 SYSTEMD = Path(__file__).parents[2] / "systemd"
 UNITS = sorted(f for f in SYSTEMD.iterdir() if f.suffix in (".service", ".socket", ".timer"))
 TARGETS = {"modality-agent": 1.2, "modality-agent-source": 0.8, "modality-agent-peer": 1.2,
-           "modality-agent-screen": 1.2, "modality-agent-build": 0.8}  # fmt: skip
+           "modality-agent-screen": 1.2, "modality-agent-build": 0.8,
+           "modality-agent-port": 1.4}  # fmt: skip
 ANY = 2.0
 
 
@@ -58,7 +59,7 @@ def test_limits_are_given_and_restarts_have_none(unit: str) -> None:
     text = (SYSTEMD / f"{unit}.service").read_text()
     for line in ("StartLimitIntervalSec=0", "Restart=always", "LimitCORE=0", "WatchdogSec=30"):
         assert f"{line}\n" in text
-    assert "CapabilityBoundingSet=\n" in text
+    assert f"CapabilityBoundingSet={'CAP_NET_BIND_SERVICE' if unit == 'modality-agent-port' else ''}\n" in text
     assert re.search(r"^MemoryMax=\d+M$", text, re.MULTILINE)
     assert re.search(r"^TasksMax=\d+$", text, re.MULTILINE)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tomllib
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent.config import last_good, layers
-from agent.config.exchange import as_toml, bring_in, export, values
+from agent.config.exchange import apply, as_toml, bring_in, export, layers_of, values
 from agent.config.load import load
 from agent.errors import BadRequest, ConfigurationError
 
@@ -186,3 +187,33 @@ def test_the_commands(config: Path, tmp_path: Path) -> None:
     refused = run("import", "-", "--layer", "box", text="[box]\n")
     assert refused.returncode == 1
     assert "box.name" in refused.stderr
+
+
+def test_two_layers_are_applied_together_or_not_at_all(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    wanted = layers_of(json.dumps({"site": tomllib.loads(SITE), "box": tomllib.loads(BOX) | {"alerts": None}}))
+    seen = apply(config, wanted, look=True)
+    assert set(seen) == {"site", "box"}, "the first time neither file is there"
+    assert not list(tmp_path.iterdir())
+    assert apply(config, wanted) == seen
+    assert load(config).retention.keep_days == 14
+    assert config.stat().st_mode & 0o777 == 0o640
+    assert config.stat().st_gid == tmp_path.stat().st_gid
+    assert apply(config, wanted) == {}, "a second time nothing changes"
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    wanted["site"]["retention"]["keep_days"] = 21
+    ((told,),) = apply(config, wanted, look=True).values()
+    assert (told.key, told.before, told.after) == ("retention.keep_days", "14", "21")
+    wanted["box"]["box"]["ae_title"] = "SEVENTEEN-LETTERS"
+    with pytest.raises(ConfigurationError, match="Nothing was changed"):
+        apply(config, wanted)
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+MARKED = '{"site": {"alerts": {"token": "••••••"}}}'
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"site": 1}', '{"room": {}}', MARKED])
+def test_what_are_no_layers_is_refused_in_words(tmp_path: Path, text: str) -> None:
+    with pytest.raises(BadRequest):
+        apply(tmp_path / "config.toml", layers_of(text))

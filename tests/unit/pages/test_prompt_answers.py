@@ -7,11 +7,12 @@ import socket
 import uvicorn
 from starlette.applications import Starlette
 
-from agent.web.server import _bound, _Loop, _Quiet
+from agent.ops.port_keeper import bound
+from agent.web.server import _Loop, _Quiet
 
 
 def test_no_connection_of_the_page_waits_for_an_acknowledgement() -> None:
-    listening = _bound("127.0.0.1", 0)
+    listening = bound("127.0.0.1", 0)
     _Loop("web", [(_Quiet(uvicorn.Config(Starlette())), listening)])
     with listening, socket.socket() as client:
         listening.listen()
