@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
+from agent import clearing
 from agent.assembly import Ground, House
 from agent.audit import keep_anchor, stand
 from agent.audit_anchor import Anchor
@@ -23,7 +24,7 @@ from agent.config.load import load
 from agent.config.schema import Configuration
 from agent.config_change import GOOD_AFTER_S, ConfigChange
 from agent.errors import AgentError, AnotherWriter, ConfigurationError, DatabaseDamaged, DiskFull, StorageError
-from agent.host import SystemClock, boot_id, chacha_configuration, kill_steps, no_core_dumps, own_key
+from agent.host import SystemClock, boot_id, chacha_configuration, kill_steps, no_core_dumps, own_key, utc_now
 from agent.ops import journal, manager
 from agent.ops.clock_sync import kernel_offset_s
 from agent.ops.progress import Progress
@@ -93,11 +94,18 @@ class Supervisor:
             set_aside(path, self._run_id)
             self._migrate()
             store = Store(path, on_broken=self._broken, make_room=spool.drop_ballast)
-        stand(store, self._anchor, self.stamp())
+        self._stand(store)
         if lost:
             rebuilt = Rebuild(store, spool, self.stamp()).run()
             journal.say(logging.CRITICAL, "database rebuilt", exams=rebuilt.exams, pictures=rebuilt.frames)
         return store
+
+    def _stand(self, store: Store) -> None:
+        """Let the audit trail stand on its anchor; after a reset its first row says who did it."""
+        reset = clearing.under_way(self._change.config)
+        stand(store, self._anchor, self.stamp(), reset_by=reset.told.who if reset else "")
+        if reset is not None:
+            clearing.told(self._change.config)
 
     def _migrate(self) -> None:
         argv = [sys.executable, "-P", "-m", "agent.store.migrations", str(self._root / DATABASE)]
@@ -287,6 +295,20 @@ def _configured(path: Path) -> tuple[Configuration, ConfigChange]:
     return load(path), change
 
 
+def _was_cleared(config_path: Path) -> bool:
+    """Bring a reset or an erase that was cut off to its end; True: there is no configuration any more."""
+    begun = clearing.under_way(config_path)
+    if begun is None:
+        return False
+    lock_fd = lock_data_folder(Path(begun.root), AnotherWriter)
+    try:
+        clearing.finish(config_path, utc_now, kill_steps())
+    finally:
+        os.close(lock_fd)
+    journal.say(logging.WARNING, "patients and accounts were removed", act=begun.kind)
+    return not config_path.exists()
+
+
 def run(config_path: Path, stop: threading.Event | None = None) -> int:
     """Run the box with the configuration at `config_path` until SIGTERM or SIGINT; return the exit status.
 
@@ -294,6 +316,8 @@ def run(config_path: Path, stop: threading.Event | None = None) -> int:
     """
     no_core_dumps()
     journal.start()
+    if _was_cleared(config_path.absolute()):
+        return EXIT_OK
     supervisor = Supervisor(*_configured(config_path.absolute()))
     stop = stop or threading.Event()
     if threading.current_thread() is threading.main_thread():

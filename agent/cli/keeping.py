@@ -34,12 +34,14 @@ def backup(config: Path, folder: Path, without_pictures: bool) -> None:  # noqa:
 @click.pass_obj
 def restore(config: Path, folder: Path, replace: bool) -> None:  # noqa: FBT001 - click passes flags so
     """Bring the backup in FOLDER back, while the service is stopped. Nothing is sent again by itself."""
+    from agent.clearing import under_way
     from agent.config.load import load
     from agent.restore import restore as bring_back
     from agent.store.migrations import migrate
 
     told = bring_back(
-        folder, Path(load(config).box.data_dir), replace=replace, stamp=_stamp(config), migrate=migrate
+        folder, Path(load(config).box.data_dir), replace=replace, stamp=_stamp(config), migrate=migrate,
+        begun=under_way(config.absolute()) is not None,
     )
     click.echo(f"restored as of {told.made_at}")
     click.echo(f"held for a person: {told.exams} exams, {told.frames} pictures, {told.jobs} in the queue")
