@@ -19,6 +19,7 @@ from agent.store.exams import Ending, Exam, Exams
 from agent.store.figures import Figures
 from agent.store.frames import Frames, StoredFrame
 from agent.store.groups import Groups
+from agent.store.inventory import Captured, Inventory
 from agent.store.jobs import Job, Jobs
 from agent.store.key_objects import KeyObjects, NewKeyObject, Settled
 from agent.store.moves import Move, MovedFrame, Moves
@@ -36,9 +37,9 @@ from agent.store.tray import Tray
 from agent.store.worklists import CachedList, Entry, Worklists
 
 __all__ = [
-    "Alert", "Asked", "AuditRow", "CachedList", "Ending", "Entry", "Exam", "Job", "Move", "MovedFrame", "NewKeyObject",
-    "NewStep", "Recording", "Remarks", "Removal", "Settled", "Stamp", "Step", "Store", "StoredAccount", "StoredFrame",
-    "StoredScreen", "StoredSession", "StoredToken", "Transaction", "Verdict",
+    "Alert", "Asked", "AuditRow", "CachedList", "Captured", "Ending", "Entry", "Exam", "Job", "Move", "MovedFrame",
+    "NewKeyObject", "NewStep", "Recording", "Remarks", "Removal", "Settled", "Stamp", "Step", "Store",
+    "StoredAccount", "StoredFrame", "StoredScreen", "StoredSession", "StoredToken", "Transaction", "Verdict",
 ]  # fmt: skip
 
 
@@ -79,6 +80,7 @@ class Store:
         self.audit = Audit(self._database)
         self.alerts = Alerts(self._database)
         self.receipts = Receipts(self._database)
+        self.inventory = Inventory(self._database)
         self.restoring = Restoring(self._database)
 
     def close(self) -> None:

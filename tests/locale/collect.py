@@ -42,6 +42,8 @@ NOT_FOR_PEOPLE = (
     "agent/clearing_request.py",
     "agent/store/outstanding.py",
     "agent/salvage.py",
+    "agent/salvage_copy.py",
+    "agent/salvage_report.py",
     "agent/demo/",
     "agent/dimse/sandbox/",
     "agent/metrics.py",
