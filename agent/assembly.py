@@ -36,6 +36,7 @@ from agent.input_test import InputTests
 from agent.launcher import Launcher
 from agent.listening import ListenerRules, Listening
 from agent.metrics import Metrics, Surroundings, counted
+from agent.ops.board import Board
 from agent.ops.progress import Progress
 from agent.peers import Peers
 from agent.retention import Retention, RetentionRules
@@ -78,6 +79,8 @@ class Ground:
     restart: Callable[[], None]
     clock_offset_s: Callable[[], float]
     life_used: Callable[[], dict[str, float]]
+    board: Callable[[], Board]
+    card_slow_s: Callable[[], float]
     tally: Tally = field(default_factory=Tally)
     """What is counted in this run."""
 
@@ -151,6 +154,7 @@ class House:
             self._c, ground.store, ground.anchor, ground.launcher, stamp=self._now, expect=ground.progress.expect
         )
         self.certificates = self._certificates()
+        self.board_watch = assembly_operations.board_watch(ground, self.changes, self._worker("board"))
         self.alerting = assembly_operations.alerting(ground, self.changes, ground.progress.expect)
         self.service = self._service()
         metrics = self._metrics()
@@ -230,6 +234,8 @@ class House:
             audit=bool(self._c.audit.host),
             images_left=lambda: overview.images_left(),  # noqa: PLW0108 - it is set later
             certificates=self.certificates.expiry,
+            board=self._g.board,
+            card_slow_s=self._g.card_slow_s,
         )
 
     def _exam_facts(self, source: str) -> dict[str, str]:
@@ -412,6 +418,7 @@ class House:
             core_resident_kb=lambda: self.service.box.process().resident_kb,
             clock_offset_s=g.clock_offset_s,
             life_used=g.life_used,
+            board=g.board,
             channels=self.alerting.channels if self.alerting else (),
         )
         worklist = self.worklist if self._c.worklist else None
@@ -447,6 +454,7 @@ class House:
             "audit": self.audit.run,
             "retention": self.retention.run,
             "certificates": self.certificates.run,
+            "board": self.board_watch.run,
             "configuration": self.config_watch.run,
             **({"alerts": self.alerting.run} if self.alerting else {}),
             **({"listener": self.listening.run} if self.listening else {}),

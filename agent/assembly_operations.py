@@ -7,8 +7,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from agent.alerting import Alerting, AlertRules
+from agent.board_watch import BoardLimits, BoardWatch
 from agent.changes import Changes
 from agent.config.schema import Configuration
+from agent.health import limits
 
 if TYPE_CHECKING:
     from agent.assembly import Ground
@@ -37,6 +39,22 @@ def alerting(
         stamp=lambda: g.stamp(""),
         notice=changes.notice,
         turned=expect("alerts", _BESIDES_S + len(told) * (longest_s + _BESIDES_S)),
+    )
+
+
+def board_watch(g: Ground, changes: Changes, turned: Callable[[], None]) -> BoardWatch:
+    """Return the worker that watches power, heat and card."""
+    told = limits(g.configuration.health.model_dump())
+    hot, slow = told["temperature"], told["card"]
+    return BoardWatch(
+        g.store,
+        BoardLimits(hot_c=(hot.attention, hot.failing), slow_s=(slow.attention, slow.failing)),
+        board=g.board,
+        card_slow_s=g.card_slow_s,
+        monotonic=g.clock.monotonic,
+        stamp=lambda: g.stamp(""),
+        notice=changes.notice,
+        turned=turned,
     )
 
 

@@ -14,18 +14,21 @@ import sys
 import threading
 import uuid
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from agent import clearing
 from agent.assembly import Ground, House
 from agent.audit import keep_anchor, stand
 from agent.audit_anchor import Anchor
+from agent.card_speed import CardSpeed
 from agent.config.load import load
 from agent.config.schema import Configuration
 from agent.config_change import GOOD_AFTER_S, ConfigChange
 from agent.errors import AgentError, AnotherWriter, ConfigurationError, DatabaseDamaged, DiskFull, StorageError
 from agent.host import SystemClock, boot_id, chacha_configuration, kill_steps, no_core_dumps, own_key, utc_now
 from agent.ops import journal, manager
+from agent.ops.board import board
 from agent.ops.clock_sync import kernel_offset_s
 from agent.ops.progress import Progress
 from agent.ops.wear import life_used
@@ -37,6 +40,7 @@ from agent.spawned import launcher_of
 from agent.spool import FRAME, Spool
 from agent.store import Store
 from agent.store.transition import Stamp
+from agent.tally import SYNC, Tally
 
 DATABASE = "agent.sqlite3"
 _MIGRATE_TIMEOUT_S = 120.0
@@ -55,6 +59,8 @@ class Supervisor:
         self._root = Path(configuration.box.data_dir)
         self._run_id = uuid.uuid4().hex
         self._clock = SystemClock(configuration.box.timezone, host_is_trusted=configuration.box.clock == "host")
+        self._tally = Tally()
+        self._card = CardSpeed(self._clock.monotonic, partial(self._tally.took, SYNC))
         self._stop = threading.Event()
         self._status = EXIT_OK
         self._late: tuple[str, ...] = ()
@@ -87,18 +93,21 @@ class Supervisor:
         lost = not path.exists() and any((self._root / "spool" / "frames").glob(f"*{FRAME}"))
         try:
             self._migrate()
-            store = Store(path, on_broken=self._broken, make_room=spool.drop_ballast)
+            store = self._store_at(path, spool)
         except DatabaseDamaged as e:
             lost = True
             journal.say(logging.CRITICAL, "the database is damaged; building it anew", code=e.code)
             set_aside(path, self._run_id)
             self._migrate()
-            store = Store(path, on_broken=self._broken, make_room=spool.drop_ballast)
+            store = self._store_at(path, spool)
         self._stand(store)
         if lost:
             rebuilt = Rebuild(store, spool, self.stamp()).run()
             journal.say(logging.CRITICAL, "database rebuilt", exams=rebuilt.exams, pictures=rebuilt.frames)
         return store
+
+    def _store_at(self, path: Path, spool: Spool) -> Store:
+        return Store(path, on_broken=self._broken, make_room=spool.drop_ballast, synced=self._card.synced)
 
     def _stand(self, store: Store) -> None:
         """Let the audit trail stand on its anchor; after a reset its first row says who did it."""
@@ -119,7 +128,7 @@ class Supervisor:
             raise StorageError("The database could not be brought up to date.")
 
     def _run_with(self, store: Store) -> None:
-        spool = Spool(self._root / "spool", steps=kill_steps())
+        spool = Spool(self._root / "spool", steps=kill_steps(), synced=self._card.synced)
         spool.hold_ballast()
         clean = store.records.begin_run(boot_id(), self.stamp())
         report = BootScan(store, spool, self.stamp()).run()
@@ -148,6 +157,9 @@ class Supervisor:
             restart=self._restart,
             clock_offset_s=kernel_offset_s,
             life_used=life_used,
+            board=board,
+            card_slow_s=self._card.slow_s,
+            tally=self._tally,
         )
         if store.dates.clock_confirmed(boot_id()):
             self._clock.vouch()

@@ -45,7 +45,7 @@ __all__ = [
 
 class Store:
     """The database of one box, by noun. `on_broken` is called when the disk no longer keeps its word, `make_room` when
-    it is full: True says that something was given up and the write is worth another try."""
+    it is full: True says that something was given up and the write is worth another try. `synced`: as `Database`."""
 
     def __init__(
         self,
@@ -53,8 +53,9 @@ class Store:
         *,
         on_broken: Callable[[AgentError], None] = lambda _error: None,
         make_room: Callable[[], bool] = lambda: False,
+        synced: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
-        self._database = Database(path, on_broken=on_broken, make_room=make_room)
+        self._database = Database(path, on_broken=on_broken, make_room=make_room, synced=synced)
         self.exams = Exams(self._database)
         self.frames = Frames(self._database)
         self.moves = Moves(self._database)

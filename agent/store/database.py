@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 from typing import Any, TypeVar
 
 from agent.errors import AgentError, DatabaseDamaged, DiskFull, ExamClosed, IdentityBlocked, SchemaTooNew, StorageError
@@ -74,7 +75,8 @@ def _assert_version(connection: Connection) -> None:
 
 
 class Database:
-    """Runs units of work: `write` on the writer's thread in one transaction, `read` on the caller's."""
+    """Runs units of work: `write` on the writer's thread in one transaction, `read` on the caller's. `synced` hears how
+    many seconds each commit took."""
 
     def __init__(
         self,
@@ -82,8 +84,9 @@ class Database:
         *,
         on_broken: Callable[[AgentError], None] = lambda _error: None,
         make_room: Callable[[], bool] = lambda: False,
+        synced: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
-        self._path = path
+        self._path, self._synced = path, synced
         self._on_broken, self._make_room = on_broken, make_room
         self._work: queue.SimpleQueue[tuple[Callable[[Connection], Any], Future[Any]] | None] = queue.SimpleQueue()
         self._readers = threading.local()
@@ -137,7 +140,9 @@ class Database:
             writer.execute("BEGIN IMMEDIATE")
             try:
                 result = work(writer)
+                began = monotonic()
                 writer.execute("COMMIT")
+                self._synced(monotonic() - began)
             except BaseException:
                 if writer.in_transaction:
                     writer.execute("ROLLBACK")

@@ -43,15 +43,27 @@ def unscheduled(box: Box) -> str:
     return str(box.post("/exams/unscheduled", {"source": "us1", "patient": patient})["exam_id"])
 
 
+LIMIT_S = 120.0
+"""For one object to be stored beside other tests."""
+
+
 def dead(folder: Path, p: pki.Pki, port: int) -> tuple[Box, dict[str, list[str]]]:
     """A box killed with pictures that were sent, half sent, being finished and open, a clip among them; their UIDs."""
+    box = Box(folder, "")
+    try:
+        return box, filled(box, p, port)
+    finally:
+        box.kill()
+
+
+def filled(box: Box, p: pki.Pki, port: int) -> dict[str, list[str]]:
+    places = destination("pacs", "ORTHANC", port)
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
-        places = destination("pacs", "ORTHANC", port)
-        box = Box(folder, toml(p, places))
+        box.config.write_text(toml(p, places))
         box.start()
         uids = {"sent": box.emergency(1)}
-        wait_for("sent", box.all_sent)
+        wait_for("sent", box.all_sent, LIMIT_S)
         assert box.stop() == 0
         second = destination("second", "SECOND", nobody.getsockname()[1])
         box.config.write_text(toml(p, places + second))
@@ -59,7 +71,7 @@ def dead(folder: Path, p: pki.Pki, port: int) -> tuple[Box, dict[str, list[str]]
         exam = unscheduled(box)
         uids["unsent"] = [box.capture(f"u{n}")["sop_instance_uid"] for n in range(2)]
         box.post(f"/exams/{exam}/finish")
-        wait_for("half sent", lambda: box.sent() == 3)
+        wait_for("half sent", lambda: box.sent() == 3, LIMIT_S)
         exam = unscheduled(box)
         box.post("/sources/us1/clip/start", {"trigger_id": "clip"})
         PAUSE.wait(0.5)
@@ -68,8 +80,7 @@ def dead(folder: Path, p: pki.Pki, port: int) -> tuple[Box, dict[str, list[str]]
         gone = box.capture("deleted")
         box.post(f"/frames/{gone['frame_id']}/delete")
         uids["deleted"] = [gone["sop_instance_uid"]]
-        box.kill()
-    return box, uids
+    return uids
 
 
 def names(folder: Path) -> dict[str, bytes]:
@@ -150,7 +161,7 @@ def test_everything_of_a_dead_box_reaches_the_archive_once(tmp_path: Path) -> No
                 if frame["state"] == "held":
                     spare.post(f"/frames/{frame['frame_id']}/accept")
             spare.post(f"/exams/{exam['exam_id']}/release")
-            wait_for("sent again", lambda: set(uids["held"]) <= sent_by(spare))
+            wait_for("sent again", lambda: set(uids["held"]) <= sent_by(spare), LIMIT_S)
             assert_once(server, files, uids["sent"] + uids["unsent"] + uids["held"])
         finally:
             spare.stop()
