@@ -39,6 +39,7 @@ _PLACES = {
     "page.crt": Group.IDENTITY,
     "page.key": Group.IDENTITY,
     "tls": Group.IDENTITY,
+    "failure": Group.IDENTITY,
     "audit-anchor": Group.AUDIT,
 }
 """First part of a name in the data folder → its group; everything else is the patients'."""

@@ -27,7 +27,7 @@ from agent.config.schema import Configuration
 from agent.config_change import GOOD_AFTER_S, ConfigChange
 from agent.errors import AgentError, AnotherWriter, ConfigurationError, DatabaseDamaged, DiskFull, StorageError
 from agent.host import SystemClock, boot_id, chacha_configuration, kill_steps, no_core_dumps, own_key, utc_now
-from agent.ops import journal, manager
+from agent.ops import journal, manager, serving
 from agent.ops.board import board
 from agent.ops.clock_sync import kernel_offset_s
 from agent.ops.progress import Progress
@@ -63,6 +63,7 @@ class Supervisor:
         self._card = CardSpeed(self._clock.monotonic, partial(self._tally.took, SYNC))
         self._stop = threading.Event()
         self._status = EXIT_OK
+        self._ended = ""
         self._late: tuple[str, ...] = ()
         self._threads: list[threading.Thread] = []
 
@@ -83,6 +84,8 @@ class Supervisor:
                 self._end_run(store)
         finally:
             os.close(lock_fd)
+            if self._ended:
+                serving.say_last(serving.folder(os.environ), self._ended)
         if self._status in (EXIT_OK, EXIT_AGAIN):
             self._change.stopped()
         return self._status
@@ -97,6 +100,7 @@ class Supervisor:
         except DatabaseDamaged as e:
             lost = True
             journal.say(logging.CRITICAL, "the database is damaged; building it anew", code=e.code)
+            serving.say_last(serving.folder(os.environ), e.code)
             set_aside(path, self._run_id)
             self._migrate()
             store = self._store_at(path, spool)
@@ -170,6 +174,7 @@ class Supervisor:
             launcher.close()
 
     def _serve(self, house: House, progress: Progress) -> None:
+        page = serving.hold(serving.folder(os.environ))
         try:
             house.server.start()
             house.service.box.page = house.server.address
@@ -182,6 +187,7 @@ class Supervisor:
             self._stop.set()
             house.interrupt()
             house.server.stop()
+            serving.let_go(page)
             self._join()
 
     def stamp(self, who: str = "") -> Stamp:
@@ -210,8 +216,7 @@ class Supervisor:
         except Exception as e:  # noqa: BLE001 - a thread's root: the process ends and is started again
             code = e.code if isinstance(e, AgentError) else type(e).__name__
             journal.say(logging.CRITICAL, "a worker ended", worker=name, code=code, where=_where(e))
-            self._status = EXIT_BROKEN
-            self._stop.set()
+            self._ended_by(code)
 
     def _worked(self, name: str, work: Callable[[threading.Event], None]) -> bool:
         """Run one worker to its end; False: the disk was full meanwhile, it begins anew in a moment."""
@@ -224,7 +229,11 @@ class Supervisor:
 
     def _broken(self, error: AgentError) -> None:
         journal.say(logging.CRITICAL, "the disk does not keep its word; restarting", code=error.code)
+        self._ended_by(error.code)
+
+    def _ended_by(self, code: str) -> None:
         self._status = EXIT_BROKEN
+        self._ended = code
         self._stop.set()
 
     def _restart(self) -> None:
@@ -328,6 +337,17 @@ def run(config_path: Path, stop: threading.Event | None = None) -> int:
     """
     no_core_dumps()
     journal.start()
+    try:
+        return _run(config_path, stop)
+    except AgentError as e:
+        serving.say_last(serving.folder(os.environ), e.code)
+        raise
+    except Exception:
+        serving.say_last(serving.folder(os.environ), AgentError.code)
+        raise
+
+
+def _run(config_path: Path, stop: threading.Event | None) -> int:
     if _was_cleared(config_path.absolute()):
         return EXIT_OK
     supervisor = Supervisor(*_configured(config_path.absolute()))
