@@ -2,10 +2,12 @@
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 KILLS ?= 200
+OBJECTS ?= 10000
+ROWS ?= 1000000
 WORKERS ?= 3
 SUITE ?= bookworm
 ARCH ?= $(shell dpkg --print-architecture 2>/dev/null || echo amd64)
-.PHONY: help demo test test-web check bench soak kill-test vivid-test locale deb debs lock deb-test machine-test fleet-test prepare-run prepare-test clean
+.PHONY: help demo test test-web check bench soak kill-test crash-test vivid-test locale deb debs lock deb-test machine-test fleet-test prepare-run prepare-test clean
 
 help: ## print this
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,6 +38,9 @@ bench: prepare-test ## measure side by side, print ratios, write build/bench.jso
 
 soak: prepare-test ## store STORES objects with both cores busy and count the answers
 	@$(PY) -m tests.bench.soak
+
+crash-test: prepare-test ## a crash with OBJECTS spooled objects and ROWS rows: how soon the box is usable
+	@$(PY) -m tests.system.crash_test --objects $(OBJECTS) --rows $(ROWS)
 
 kill-test: prepare-test ## kill the service KILLS times at random instants and account for every capture
 	@$(PY) -m tests.system.kill_test --kills $(KILLS)

@@ -37,6 +37,7 @@ from agent.launcher import Launcher
 from agent.listening import ListenerRules, Listening
 from agent.metrics import Metrics, Surroundings, counted
 from agent.ops import handed
+from agent.ops.board import Board
 from agent.ops.progress import Progress
 from agent.peers import Peers
 from agent.retention import Retention, RetentionRules
@@ -79,6 +80,8 @@ class Ground:
     restart: Callable[[], None]
     clock_offset_s: Callable[[], float]
     life_used: Callable[[], dict[str, float]]
+    board: Callable[[], Board]
+    card_slow_s: Callable[[], float]
     tally: Tally = field(default_factory=Tally)
     """What is counted in this run."""
 
@@ -152,6 +155,7 @@ class House:
             self._c, ground.store, ground.anchor, ground.launcher, stamp=self._now, expect=ground.progress.expect
         )
         self.certificates = self._certificates()
+        self.board_watch = assembly_operations.board_watch(ground, self.changes, self._worker("board"))
         self.alerting = assembly_operations.alerting(ground, self.changes, ground.progress.expect)
         self.backup_watch = assembly_operations.backup_watch(ground, self.changes, self._worker)
         self.service = self._service()
@@ -233,6 +237,8 @@ class House:
             images_left=lambda: overview.images_left(),  # noqa: PLW0108 - it is set later
             certificates=self.certificates.expiry,
             backup=self.backup_watch.age_s if self.backup_watch else None,
+            board=self._g.board,
+            card_slow_s=self._g.card_slow_s,
         )
 
     def _exam_facts(self, source: str) -> dict[str, str]:
@@ -416,6 +422,7 @@ class House:
             core_resident_kb=lambda: self.service.box.process().resident_kb,
             clock_offset_s=g.clock_offset_s,
             life_used=g.life_used,
+            board=g.board,
             channels=self.alerting.channels if self.alerting else (),
         )
         worklist = self.worklist if self._c.worklist else None
@@ -451,6 +458,7 @@ class House:
             "audit": self.audit.run,
             "retention": self.retention.run,
             "certificates": self.certificates.run,
+            "board": self.board_watch.run,
             "configuration": self.config_watch.run,
             **({"alerts": self.alerting.run} if self.alerting else {}),
             **({"backup": self.backup_watch.run} if self.backup_watch else {}),

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from agent.alerting import Alerting, AlertRules
 from agent.backup_watch import BackupWatch
+from agent.board_watch import BoardLimits, BoardWatch
 from agent.changes import Changes
 from agent.config.schema import Configuration
+from agent.health import limits
 
 if TYPE_CHECKING:
     from agent.assembly import Ground
@@ -53,6 +55,22 @@ def backup_watch(g: Ground, changes: Changes, worker: Callable[[str], Callable[[
         stamp=lambda: g.stamp(""),
         notice=changes.notice,
         turned=worker("backup"),
+    )
+
+
+def board_watch(g: Ground, changes: Changes, turned: Callable[[], None]) -> BoardWatch:
+    """Return the worker that watches power, heat and card."""
+    told = limits(g.configuration.health.model_dump())
+    hot, slow = told["temperature"], told["card"]
+    return BoardWatch(
+        g.store,
+        BoardLimits(hot_c=(hot.attention, hot.failing), slow_s=(slow.attention, slow.failing)),
+        board=g.board,
+        card_slow_s=g.card_slow_s,
+        monotonic=g.clock.monotonic,
+        stamp=lambda: g.stamp(""),
+        notice=changes.notice,
+        turned=turned,
     )
 
 

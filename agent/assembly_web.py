@@ -6,6 +6,7 @@ from pathlib import Path
 
 from agent.config.web import Web
 from agent.host import fingerprint, page_certificate
+from agent.ops.serving import keep_certificate
 from agent.service import Service
 from agent.web.look import Look
 from agent.web.server import Listen, Server
@@ -31,6 +32,7 @@ def server(web: Web, service: Service, root: Path, look: Look) -> Server:
         socket_path=root / SOCKET,
         look=look,
     )
+    keep_certificate(root, certificate, key)
     service.accounts.page, service.accounts.fingerprint = made.address, fingerprint(certificate)
     return made
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -45,17 +45,21 @@ def longest_send_s(timeout_s: float) -> float:
     return 3 * timeout_s
 
 
-def stand(store: Store, anchor: Anchor, stamp: Stamp) -> None:
+def stand(store: Store, anchor: Anchor, stamp: Stamp, *, reset_by: str = "") -> None:
     """At a start, before anything is written: see that the trail stands on its anchor, and write down when it does not.
 
     An empty trail beside an anchor is a database that was lost: the numbers go on where they were, so that the
-    repository never gets one twice.
+    repository never gets one twice. `reset_by`: a named person reset the box, and the new trail begins with that.
     """
     known, number = anchor.read(), store.audit.head()[0]
     if known is None and (number or anchor.lost):
         store.audit.record(SECURITY_CONFIGURED, stamp, Result.SERIOUS_FAILURE, subject="audit anchor", reason="missing")
     elif known is not None and not number and known[0]:
-        store.audit.rebase(*known)
+        store.audit.rebase(*known, "reset" if reset_by else "lost")
+    if reset_by:
+        by = replace(stamp, who=reset_by)
+        store.audit.record(SECURITY_CONFIGURED, by, subject="box", reason="reset: patients and accounts removed")
+    elif known is not None and not number and known[0]:
         told = {"subject": "audit trail", "reason": f"rows up to {known[0]} were lost with the database"}
         store.audit.record(SECURITY_CONFIGURED, stamp, Result.SERIOUS_FAILURE, **told)
     if known is None and not anchor.lost:

@@ -58,10 +58,15 @@ def make(root: Path, target: Path, *, box: str, made_at: str, pictures: bool) ->
     for name in _spooled(root) if pictures else ():
         with suppress(FileNotFoundError):  # purged meanwhile: every destination has it
             _copied(root / name, target / name)
+    return seal(target, box=box, made_at=made_at, schema=schema, pictures=pictures)
+
+
+def seal(folder: Path, *, box: str, made_at: str, schema: int, pictures: bool) -> Backup:
+    """Make `folder`, in which every file is on the disk, a backup by writing its manifest; durable on return."""
     backup = Backup(
-        box=box, made_at=made_at, version=__version__, schema=schema, pictures=pictures, files=dict(_listed(target))
+        box=box, made_at=made_at, version=__version__, schema=schema, pictures=pictures, files=dict(_listed(folder))
     )
-    _write(target / MANIFEST, backup)
+    _write(folder / MANIFEST, backup)
     return backup
 
 

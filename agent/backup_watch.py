@@ -1,4 +1,4 @@
-"""Tells when the box has no fresh copy of itself: the last one failed, or none was made for too long (alarm D-12)."""
+"""Tells when the box has no fresh copy of itself: the last one failed, or none was made for too long (alarm D-17)."""
 
 from __future__ import annotations
 

@@ -97,6 +97,31 @@ class Building:
         for exam_id in reminded - forgotten:
             self._store.records.clear_alarm(_FORGOTTEN, exam_id, stamp)
 
+    def build_now(self, frame_id: str) -> None:
+        """Build one captured picture, whatever became of its exam: for a salvage, which sends nothing.
+
+        On return it is built, durably, or held with the reason.
+        """
+        self._build_or_hold(frame_id)
+
+    def proven(self, frame_id: str) -> BuiltObject:
+        """Return what the object of a frame is, proven against the frame alone: what was said of the picture is not
+        known any more. Raises `ObjectError`, `SpoolDamaged`, `ChildError`."""
+        frame_fd = self._spool.open_frame(frame_id)
+        try:
+            object_fd = self._spool.open_object(frame_id)
+            try:
+                answer = self._ask("verify", {"said": "unknown"}, [frame_fd, object_fd])
+            finally:
+                os.close(object_fd)
+        finally:
+            os.close(frame_fd)
+        return _built(answer)
+
+    def close(self) -> None:
+        """End the build child."""
+        self._end_child()
+
     def _until_next_release(self) -> float:
         dues = [d for d in (self._store.exams.next_release(), self._store.frames.next_release()) if d is not None]
         return min([_TURN_S, *(max(0.05, due - self._stamp().unix) for due in dues)])
@@ -276,10 +301,7 @@ class Building:
             answer = self._ask("verify", material.told, [material.fds[0], object_fd])
         finally:
             os.close(object_fd)
-        try:
-            return from_plain(BuiltObject, answer["built"])
-        except (KeyError, ValueError) as e:
-            raise ChildError("The build child answered what was not understood.") from e
+        return _built(answer)
 
     def _ask(self, do: str, params: dict[str, Any], fds: list[int]) -> dict[str, Any]:
         if self._child is None or self._child.death is not None:
@@ -299,6 +321,13 @@ class Building:
         if self._child is not None:
             self._child.stop()
             self._child = None
+
+
+def _built(answer: dict[str, Any]) -> BuiltObject:
+    try:
+        return from_plain(BuiltObject, answer["built"])
+    except (KeyError, ValueError) as e:
+        raise ChildError("The build child answered what was not understood.") from e
 
 
 def _series(exam: Exam, first: StoredFrame) -> SeriesRecord:

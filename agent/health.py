@@ -43,6 +43,12 @@ KINDS: Mapping[str, Kind] = {
     "disk": Kind(
         unit="pictures", measures="how many pictures fit before capture is refused", setting="disk_images", falling=True
     ),
+    "card": Kind(
+        unit="s", measures="how long the card takes until something is durable, nine of ten", setting="card_ms",
+        unit_s=0.001,
+    ),
+    "power": Kind(unit="", measures="the voltage: 0 good, 1 too low now or since boot"),
+    "temperature": Kind(unit="°C", measures="the hottest place of the board", setting="temperature_c"),
     "clock": Kind(unit="", measures="who vouches for it: 0 the time service or the host, 1 a person, 2 nobody"),
     "certificate": Kind(
         unit="days", measures="days to the end of each certificate", setting="certificate_days", falling=True

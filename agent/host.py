@@ -58,6 +58,11 @@ class SystemClock:
         return ClockTrust.CONFIRMED if self._vouched else ClockTrust.UNTRUSTED
 
 
+def utc_now() -> str:
+    """Return this instant, ISO 8601 in UTC, for what is written without a configuration."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
 def no_core_dumps() -> None:
     """Let no crash of this process, or of one that it starts, leave its memory in a file or with a crash reporter.
 

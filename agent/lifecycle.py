@@ -383,7 +383,20 @@ CONFIGURATION: Table = {
     ("edited by hand", ConfigurationState.WATCHED): ConfigurationState.STEADY,
 }
 
+
+class ClearingState(StrEnum):
+    """Life of a factory reset or an erase; kept in a file beside the configuration (`agent.clearing`)."""
+
+    MARKED = "marked"
+    """Begun: from here on everything named goes. A crash changes nothing: the next start goes on with it."""
+    CLEARED = "cleared"
+    """All of it is gone. Left when the new audit trail has it written down (reset), or at once (erase)."""
+
+
+CLEARING: Table = {("all gone", ClearingState.MARKED): ClearingState.CLEARED}
+
 TABLES: Mapping[str, Table] = {
+    "clearing": CLEARING,
     "configuration": CONFIGURATION,
     "exam": EXAM,
     "frame": FRAME,

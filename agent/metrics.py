@@ -16,6 +16,7 @@ from agent.clock import Clock
 from agent.devices import Devices
 from agent.lifecycle import DestinationState
 from agent.model import ClockTrust
+from agent.ops.board import Board
 from agent.recovery import LOST
 from agent.spool import Spool
 from agent.store import Store
@@ -66,6 +67,11 @@ HELP = {
     "agent_disk_free_bytes": "Free space for pictures.",
     "agent_disk_images_left": "Pictures that still fit before capture is refused.",
     "agent_mmc_life_used_ratio": "Used part of the card's life, where it says so.",
+    "agent_disk_read_only": "1: nothing can be written on the card.",
+    "agent_disk_sync_seconds": "What the card took for one picture or one transaction to be durable.",
+    "agent_undervoltage": "1: the voltage of the board is too low, where it says so.",
+    "agent_throttled": "1: the board works more slowly, for want of power or because it is hot.",
+    "agent_temperature_celsius": "Temperature by zone of the board.",
     "agent_db_check_ok": "1: the database was found sound when it was opened; a damaged one is not served.",
     "agent_http_requests_total": "Answers by route and status.",
     "agent_login_failures_total": "Refused logins.",
@@ -86,6 +92,7 @@ class Surroundings:
     core_resident_kb: Callable[[], int]
     clock_offset_s: Callable[[], float] = float
     life_used: Callable[[], dict[str, float]] = dict
+    board: Callable[[], Board] = Board
     channels: tuple[str, ...] = ()
     """To which alarms are told."""
 
@@ -118,6 +125,8 @@ class Metrics:
 
     def images_left(self) -> int:
         """Return how many pictures of the recent size fit before capture is refused."""
+        if self._spool.read_only():
+            return 0
         size = self._store.figures.single("largest") or 2_000_000.0
         return int(max(0.0, self._spool.free_bytes() - self._around.minimum_free_bytes) // size)
 
@@ -197,6 +206,8 @@ class Metrics:
             yield Sample(name="agent_cert_expiry_timestamp_seconds", value=expiry, labels=(("which", which),))
         yield Sample(name="agent_disk_free_bytes", value=float(self._spool.free_bytes()), labels=(("part", "data"),))
         yield Sample(name="agent_disk_images_left", value=float(self.images_left()))
+        yield Sample(name="agent_disk_read_only", value=float(self._spool.read_only()))
+        yield from _board(around.board())
         for device, used in around.life_used().items():
             yield Sample(name="agent_mmc_life_used_ratio", value=used, labels=(("device", device),))
         waiting, given_up = self._store.alerts.waiting(), self._store.alerts.given_up()
@@ -218,6 +229,14 @@ class Metrics:
             yield Sample(name=name, value=value, labels=labels)
         for name, suffix, labels, value in self._tally.times():
             yield Sample(name=name, suffix=suffix, value=value, labels=labels)
+
+
+def _board(board: Board) -> Iterator[Sample]:
+    for name, told in (("undervoltage", board.undervoltage), ("throttled", board.throttled)):
+        if told is not None:
+            yield Sample(name=f"agent_{name}", value=float(told))
+    for zone, degrees in board.temperatures.items():
+        yield Sample(name="agent_temperature_celsius", value=degrees, labels=(("zone", zone),))
 
 
 ALWAYS = frozenset({"agent_login_failures_total", "agent_identity_mismatch_total"})

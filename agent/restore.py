@@ -9,7 +9,7 @@ from pathlib import Path
 
 from agent import backup
 from agent.errors import AnotherWriter
-from agent.operations_errors import NotEmpty
+from agent.operations_errors import ClearingUnderWay, NotEmpty
 from agent.rebuild import Rebuild, set_aside
 from agent.recovery import lock_data_folder
 from agent.spool import Spool
@@ -33,15 +33,19 @@ class Restored:
 
 
 def restore(
-    folder: Path, root: Path, *, replace: bool, stamp: Stamp, migrate: Callable[[str], int]
+    folder: Path, root: Path, *, replace: bool, stamp: Stamp, migrate: Callable[[str], int],
+    begun: bool = False,
 ) -> Restored:
     """Bring the backup in `folder` back into the data folder `root`; every part is durable on return.
 
     A crash in between leaves the old database aside and the copying to be repeated. Raises `AnotherWriter` while a
-    service runs on the folder, `NotEmpty` where a database is there and `replace` is not said, `BackupUnusable`.
+    service runs on the folder, `NotEmpty` where a database is there and `replace` is not said, `BackupUnusable`,
+    `ClearingUnderWay` where `begun` says that the folder is being cleared.
     """
     lock = lock_data_folder(root, lambda: AnotherWriter("The service is running: stop it before a restore."))
     try:
+        if begun:
+            raise ClearingUnderWay
         told = backup.read(folder)
         copying.inspect(folder / backup.DATABASE)
         database, aside = root / backup.DATABASE, ""

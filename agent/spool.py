@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 
 from agent.errors import DiskFull, SpoolDamaged, StorageError
 from agent.model import FrameRecord
@@ -56,10 +57,16 @@ def rename(source: Path, target: Path) -> None:
 
 
 class Spool:
-    """The files of one box below `root`."""
+    """The files of one box below `root`; `synced` hears how many seconds each picture took to be on the disk."""
 
-    def __init__(self, root: Path, *, steps: Steps = lambda _step: None) -> None:
-        self._steps = steps
+    def __init__(
+        self,
+        root: Path,
+        *,
+        steps: Steps = lambda _step: None,
+        synced: Callable[[float], None] = lambda _seconds: None,
+    ) -> None:
+        self._steps, self._synced = steps, synced
         self.incoming, self.frames, self.clips, self.tray, self.objects, self.renditions, self.aside = (
             root / name for name in ("incoming", "frames", "clips", "tray", "objects", "renditions", "aside")
         )
@@ -94,7 +101,7 @@ class Spool:
                 if payload_fd is not None:
                     _copy(payload_fd, fd, payload_size, offset)
                 self._steps(f"{step}:written")
-                fsync_file(fd)
+                self._sync(fd)
                 self._steps(f"{step}:file-synced")
             except BaseException:
                 part.unlink(missing_ok=True)
@@ -208,7 +215,7 @@ class Spool:
     def finish_object(self, frame_id: str, fd: int) -> None:
         """Make the written object durable under its final name."""
         with _storage_errors():
-            fsync_file(fd)
+            self._sync(fd)
             self._publish(self.incoming / f"{frame_id}{PART}", self.objects / f"{frame_id}{OBJECT}", "build")
 
     def finish_rendition(self, frame_id: str, transfer_syntax_uid: str, fd: int) -> None:
@@ -221,6 +228,12 @@ class Spool:
                 fsync_folder(self.renditions)
             fsync_file(fd)
             self._publish(self.incoming / f"{frame_id}{PART}", final, "rendition")
+
+    def _sync(self, fd: int) -> None:
+        """Wait until a picture is on the disk, and tell how long that took."""
+        began = monotonic()
+        fsync_file(fd)
+        self._synced(monotonic() - began)
 
     def _publish(self, part: Path, final: Path, step: str) -> None:
         rename(part, final)
@@ -292,6 +305,11 @@ class Spool:
         with _storage_errors():
             status = os.statvfs(self.incoming)
             return status.f_bavail * status.f_frsize
+
+    def read_only(self) -> bool:
+        """Return whether the file system takes nothing any more: the kernel gave it up, or somebody mounted it so."""
+        with _storage_errors():
+            return bool(os.statvfs(self.incoming).f_flag & os.ST_RDONLY)
 
     def hold_ballast(self) -> None:
         """Keep 16 MiB in reserve, so that a full disk still takes status rows once it is given up."""

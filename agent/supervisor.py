@@ -14,17 +14,21 @@ import sys
 import threading
 import uuid
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+from agent import clearing
 from agent.assembly import Ground, House
 from agent.audit import keep_anchor, stand
 from agent.audit_anchor import Anchor
+from agent.card_speed import CardSpeed
 from agent.config.load import load
 from agent.config.schema import Configuration
 from agent.config_change import GOOD_AFTER_S, ConfigChange
 from agent.errors import AgentError, AnotherWriter, ConfigurationError, DatabaseDamaged, DiskFull, StorageError
-from agent.host import SystemClock, boot_id, chacha_configuration, kill_steps, no_core_dumps, own_key
-from agent.ops import journal, manager
+from agent.host import SystemClock, boot_id, chacha_configuration, kill_steps, no_core_dumps, own_key, utc_now
+from agent.ops import journal, manager, serving
+from agent.ops.board import board
 from agent.ops.clock_sync import kernel_offset_s
 from agent.ops.progress import Progress
 from agent.ops.wear import life_used
@@ -36,6 +40,7 @@ from agent.spawned import launcher_of
 from agent.spool import FRAME, Spool
 from agent.store import Store
 from agent.store.transition import Stamp
+from agent.tally import SYNC, Tally
 
 DATABASE = "agent.sqlite3"
 _MIGRATE_TIMEOUT_S = 120.0
@@ -54,8 +59,11 @@ class Supervisor:
         self._root = Path(configuration.box.data_dir)
         self._run_id = uuid.uuid4().hex
         self._clock = SystemClock(configuration.box.timezone, host_is_trusted=configuration.box.clock == "host")
+        self._tally = Tally()
+        self._card = CardSpeed(self._clock.monotonic, partial(self._tally.took, SYNC))
         self._stop = threading.Event()
         self._status = EXIT_OK
+        self._ended = ""
         self._late: tuple[str, ...] = ()
         self._threads: list[threading.Thread] = []
 
@@ -76,6 +84,8 @@ class Supervisor:
                 self._end_run(store)
         finally:
             os.close(lock_fd)
+            if self._ended:
+                serving.say_last(serving.folder(os.environ), self._ended)
         if self._status in (EXIT_OK, EXIT_AGAIN):
             self._change.stopped()
         return self._status
@@ -86,18 +96,29 @@ class Supervisor:
         lost = not path.exists() and any((self._root / "spool" / "frames").glob(f"*{FRAME}"))
         try:
             self._migrate()
-            store = Store(path, on_broken=self._broken, make_room=spool.drop_ballast)
+            store = self._store_at(path, spool)
         except DatabaseDamaged as e:
             lost = True
             journal.say(logging.CRITICAL, "the database is damaged; building it anew", code=e.code)
+            serving.say_last(serving.folder(os.environ), e.code)
             set_aside(path, self._run_id)
             self._migrate()
-            store = Store(path, on_broken=self._broken, make_room=spool.drop_ballast)
-        stand(store, self._anchor, self.stamp())
+            store = self._store_at(path, spool)
+        self._stand(store)
         if lost:
             rebuilt = Rebuild(store, spool, self.stamp()).run()
             journal.say(logging.CRITICAL, "database rebuilt", exams=rebuilt.exams, pictures=rebuilt.frames)
         return store
+
+    def _store_at(self, path: Path, spool: Spool) -> Store:
+        return Store(path, on_broken=self._broken, make_room=spool.drop_ballast, synced=self._card.synced)
+
+    def _stand(self, store: Store) -> None:
+        """Let the audit trail stand on its anchor; after a reset its first row says who did it."""
+        reset = clearing.under_way(self._change.config)
+        stand(store, self._anchor, self.stamp(), reset_by=reset.told.who if reset else "")
+        if reset is not None:
+            clearing.told(self._change.config)
 
     def _migrate(self) -> None:
         argv = [sys.executable, "-P", "-m", "agent.store.migrations", str(self._root / DATABASE)]
@@ -111,7 +132,7 @@ class Supervisor:
             raise StorageError("The database could not be brought up to date.")
 
     def _run_with(self, store: Store) -> None:
-        spool = Spool(self._root / "spool", steps=kill_steps())
+        spool = Spool(self._root / "spool", steps=kill_steps(), synced=self._card.synced)
         spool.hold_ballast()
         clean = store.records.begin_run(boot_id(), self.stamp())
         report = BootScan(store, spool, self.stamp()).run()
@@ -140,6 +161,9 @@ class Supervisor:
             restart=self._restart,
             clock_offset_s=kernel_offset_s,
             life_used=life_used,
+            board=board,
+            card_slow_s=self._card.slow_s,
+            tally=self._tally,
         )
         if store.dates.clock_confirmed(boot_id()):
             self._clock.vouch()
@@ -150,6 +174,7 @@ class Supervisor:
             launcher.close()
 
     def _serve(self, house: House, progress: Progress) -> None:
+        page = serving.hold(serving.folder(os.environ))
         try:
             house.server.start()
             house.service.box.page = house.server.address
@@ -162,6 +187,7 @@ class Supervisor:
             self._stop.set()
             house.interrupt()
             house.server.stop()
+            serving.let_go(page)
             self._join()
 
     def stamp(self, who: str = "") -> Stamp:
@@ -190,8 +216,7 @@ class Supervisor:
         except Exception as e:  # noqa: BLE001 - a thread's root: the process ends and is started again
             code = e.code if isinstance(e, AgentError) else type(e).__name__
             journal.say(logging.CRITICAL, "a worker ended", worker=name, code=code, where=_where(e))
-            self._status = EXIT_BROKEN
-            self._stop.set()
+            self._ended_by(code)
 
     def _worked(self, name: str, work: Callable[[threading.Event], None]) -> bool:
         """Run one worker to its end; False: the disk was full meanwhile, it begins anew in a moment."""
@@ -204,7 +229,11 @@ class Supervisor:
 
     def _broken(self, error: AgentError) -> None:
         journal.say(logging.CRITICAL, "the disk does not keep its word; restarting", code=error.code)
+        self._ended_by(error.code)
+
+    def _ended_by(self, code: str) -> None:
         self._status = EXIT_BROKEN
+        self._ended = code
         self._stop.set()
 
     def _restart(self) -> None:
@@ -287,6 +316,20 @@ def _configured(path: Path) -> tuple[Configuration, ConfigChange]:
     return load(path), change
 
 
+def _was_cleared(config_path: Path) -> bool:
+    """Bring a reset or an erase that was cut off to its end; True: there is no configuration any more."""
+    begun = clearing.under_way(config_path)
+    if begun is None:
+        return False
+    lock_fd = lock_data_folder(Path(begun.root), AnotherWriter)
+    try:
+        clearing.finish(config_path, utc_now, kill_steps())
+    finally:
+        os.close(lock_fd)
+    journal.say(logging.WARNING, "patients and accounts were removed", act=begun.kind)
+    return not config_path.exists()
+
+
 def run(config_path: Path, stop: threading.Event | None = None) -> int:
     """Run the box with the configuration at `config_path` until SIGTERM or SIGINT; return the exit status.
 
@@ -294,6 +337,19 @@ def run(config_path: Path, stop: threading.Event | None = None) -> int:
     """
     no_core_dumps()
     journal.start()
+    try:
+        return _run(config_path, stop)
+    except AgentError as e:
+        serving.say_last(serving.folder(os.environ), e.code)
+        raise
+    except Exception:
+        serving.say_last(serving.folder(os.environ), AgentError.code)
+        raise
+
+
+def _run(config_path: Path, stop: threading.Event | None) -> int:
+    if _was_cleared(config_path.absolute()):
+        return EXIT_OK
     supervisor = Supervisor(*_configured(config_path.absolute()))
     stop = stop or threading.Event()
     if threading.current_thread() is threading.main_thread():

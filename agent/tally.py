@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 Labels = tuple[tuple[str, str], ...]
-COMMIT, SEND = "agent_frame_commit_seconds", "agent_send_seconds"
+COMMIT, SEND, SYNC = "agent_frame_commit_seconds", "agent_send_seconds", "agent_disk_sync_seconds"
 BUCKETS: Mapping[str, tuple[float, ...]] = {
     COMMIT: (0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0, 10.0),
+    SYNC: (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0),
     SEND: (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0),
 }
 """Histogram → upper ends of its buckets, seconds; technician.md asks for a tick within 0.3 s."""

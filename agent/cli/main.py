@@ -407,4 +407,4 @@ for _event, _sentence in {
     _job_act(_event, _sentence)
 
 
-from agent.cli import accounts, certificate, configuration, identity, keeping, operations, review  # noqa: E402, F401 - their commands hang themselves onto the groups above
+from agent.cli import accounts, certificate, clearing, configuration, identity, keeping, operations, review  # noqa: E402, F401 - their commands hang themselves onto the groups above

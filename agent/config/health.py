@@ -21,6 +21,10 @@ class HealthPolicy(Section):
 
     disk_images_attention: int = _count(500, "Fewer pictures that still fit need attention.", "pictures", 10_000_000)
     disk_images_failing: int = _count(50, "Fewer pictures that still fit are failing.", "pictures", 10_000_000)
+    card_ms_attention: int = _count(1000, "A card slower than this needs attention.", "ms", 600_000)
+    card_ms_failing: int = _count(5000, "A card slower than this is failing.", "ms", 600_000)
+    temperature_c_attention: int = _count(75, "A box hotter than this needs attention.", "°C", 200)
+    temperature_c_failing: int = _count(85, "A box hotter than this is failing.", "°C", 200)
     certificate_days_attention: int = _count(30, "A certificate that ends sooner needs attention.", "days", 3650)
     certificate_days_failing: int = _count(1, "A certificate that ends sooner is failing.", "days", 3650)
     queue_min_attention: int = _count(30, "An object that waits longer needs attention.", "min", 100_000)

@@ -6,7 +6,8 @@ Requests, all with descriptors that the core opened:
     encode       frame file, clip (read), empty video file (write) -> {"record"} of the object that it will be
     bind         {"output", "title", "created", "jpeg_quality"}; frame files of pages (read), empty file -> {"facts"}
     verify       {SAID}; frame file (read), object file opened anew (read) -> {"built": BuiltObject}
-                 SAID is "annotation" (`Annotation`) or "key_object" (`KeyObject`), or left out;
+                 SAID is "annotation" (`Annotation`) or "key_object" (`KeyObject`), or left out; verify alone takes
+                 {"said": "unknown"} as well: then it is not compared;
                  build takes a third descriptor, the clip or, with {"record"}, the video; so does verify {"record"}
     transcode    {"transfer_syntax_uid"}; object file (read), empty file -> {"size", "sha256"}, same instance
     thumbnail    {"max_width", "number"}; frame file (read), a clip's own file; or {"record"} and a bare payload
@@ -87,7 +88,8 @@ def verify(request: dict[str, Any], fds: list[int], reply: Reply) -> Answer:
     """Read one object again (`building.verify`)."""
     frame_fd, object_fd = _take(fds, 2)
     try:
-        built = building.verify(frame_fd, object_fd, reply.beat, _made(request), _told(request))
+        told = None if request.get("said") == "unknown" else _told(request)
+        built = building.verify(frame_fd, object_fd, reply.beat, _made(request), told)
         return {"built": to_plain(built)}, []
     except OSError as e:
         raise StorageError(errno=e.errno) from None

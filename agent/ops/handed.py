@@ -25,11 +25,21 @@ def listening(name: str, address: str, port: int, environment: Mapping[str, str]
     """Return a bound socket that no child inherits; raises `PortRefused`."""
     keeper = (os.environ if environment is None else environment).get(PORTS, "")
     try:
-        return _asked(keeper, name, address, port) if keeper else bound(address, port)
+        asked: dict[str, str | int] = {"name": name, "address": address, "port": port}
+        return _asked(keeper, asked) if keeper else bound(address, port)
     except OSError as e:
         where = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
         why = os.strerror(e.errno) if e.errno else "no answer"
         raise PortRefused(f"The box cannot listen on {where} ({why}).", errno=e.errno) from e
+
+
+def kept(name: str, environment: Mapping[str, str] | None = None) -> socket.socket | None:
+    """Return the socket that the keeper holds under `name` already; None: it holds none, or there is no keeper."""
+    keeper = (os.environ if environment is None else environment).get(PORTS, "")
+    try:
+        return _asked(keeper, {"name": name}) if keeper else None
+    except OSError:
+        return None
 
 
 def for_child(name: str, address: str, port: int) -> socket.socket | None:
@@ -40,11 +50,11 @@ def for_child(name: str, address: str, port: int) -> socket.socket | None:
     return listening(name, address, port) if port < LOWEST_FREE and os.environ.get(PORTS) else None
 
 
-def _asked(keeper: str, name: str, address: str, port: int) -> socket.socket:
+def _asked(keeper: str, asked: Mapping[str, str | int]) -> socket.socket:
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as line:
         line.settimeout(_ASK_S)
         line.connect(keeper)
-        line.send(json.dumps({"name": name, "address": address, "port": port}).encode())
+        line.send(json.dumps(asked).encode())
         data, fds, _flags, _address = socket.recv_fds(line, LONGEST_PACKET, 1)
     if not fds:
         raise OSError(int(json.loads(data).get("errno", 0)) if data else 0, "refused")

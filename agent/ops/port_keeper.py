@@ -4,6 +4,7 @@
 
     {"name": "page", "address": "0.0.0.0", "port": 443} → {"bound": "page"} with the listening socket (SCM_RIGHTS), or
                                                           {"refused": "page", "errno": 98}
+    {"name": "page"}                                    → the same for what is kept already, and nothing new is bound
 
 So the configuration is the one place that says where the box listens, below 1024 as well. A socket is kept here while
 the core is away: who calls meanwhile waits in its queue, and is answered when the core is back. It accepts nothing
@@ -12,6 +13,7 @@ itself, reads no file and holds one capability (CAP_NET_BIND_SERVICE). Only the 
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import selectors
@@ -63,13 +65,14 @@ class PortKeeper:
     def _serve(self, asker: socket.socket) -> None:
         try:
             asked: dict[str, Any] = json.loads(asker.recv(LONGEST_PACKET))
-            name, where = str(asked["name"]), (str(asked["address"]), int(asked["port"]))
+            name = str(asked["name"])
+            where = (str(asked["address"]), int(asked["port"])) if "address" in asked else None
             if name in NAMES:
                 self._answer(asker, name, where)
         except (OSError, ValueError, KeyError, TypeError):
             return  # not our core, or it went: it sees that nothing was answered
 
-    def _answer(self, asker: socket.socket, name: str, where: Where) -> None:
+    def _answer(self, asker: socket.socket, name: str, where: Where | None) -> None:
         try:
             sock = self._socket(name, where)
         except OSError as e:
@@ -77,25 +80,32 @@ class PortKeeper:
             return
         socket.send_fds(asker, [json.dumps({"bound": name}).encode()], [sock.fileno()])
 
-    def _socket(self, name: str, where: Where) -> socket.socket:
+    def _socket(self, name: str, where: Where | None) -> socket.socket:
         kept = self._kept.get(name)
-        if kept is not None and kept[0] == where:
+        if kept is not None and where in (kept[0], None):
             return kept[1]
+        if where is None:
+            raise OSError(errno.ENOENT, "nothing is kept under that name")
         if kept is not None:  # the new one may need the very same port
             del self._kept[name]
             kept[1].close()
-        made = bound(*where)
+        made = bound(*where, shared=True)
         made.listen(_BACKLOG)
         self._kept[name] = where, made
         return made
 
 
-def bound(address: str, port: int) -> socket.socket:
-    """Return a TCP socket bound to `address`, which the host may not have yet; raises `OSError`."""
+def bound(address: str, port: int, *, shared: bool = False) -> socket.socket:
+    """Return a TCP socket bound to `address`, which the host may not have yet; raises `OSError`.
+
+    `shared`: with another of this very user, as while the failure page still holds the one before.
+    """
     sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)
+        if shared:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         sock.bind((address, port))
     except OSError:
         sock.close()

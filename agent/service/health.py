@@ -10,6 +10,7 @@ from agent.clock import Clock
 from agent.health import KINDS, Limits, Measured, judge, worst
 from agent.lifecycle import DestinationState, DeviceState
 from agent.model import ClockTrust
+from agent.ops.board import Board
 from agent.service.age import age
 from agent.store import Store
 from agent.view import HealthPartView, HealthView, SourceView
@@ -39,11 +40,14 @@ class Health:
         images_left: Callable[[], int],
         certificates: Callable[[], dict[str, float]],
         backup: Callable[[], float] | None,
+        board: Callable[[], Board],
+        card_slow_s: Callable[[], float],
     ) -> None:
         self._store, self._clock, self._limits = store, clock, limits
         self._sources, self._destinations = sources, destinations
         self._worklist, self._audit = worklist, audit
         self._images_left, self._certificates, self._backup = images_left, certificates, backup
+        self._board, self._card_slow_s = board, card_slow_s
         self._began = clock.monotonic()
         self._lock = threading.Lock()
         self._last: tuple[float, HealthView] | None = None
@@ -93,6 +97,8 @@ class Health:
     def _measured(self) -> Iterator[Measured]:
         now = self._clock.now().timestamp()
         yield Measured(kind="disk", name="", value=self._images_left())
+        yield Measured(kind="card", name="", value=self._card_slow_s())
+        yield from _board(self._board())
         yield Measured(kind="clock", name="", value=_TRUST[self._clock.trust()])
         for name, end in self._certificates().items():
             yield Measured(kind="certificate", name=name, value=(end - now) / _DAY_S)
@@ -126,6 +132,15 @@ class Health:
             yield Measured(kind="audit", name="", value=max(0.0, now - _unix(waits)) if waits else 0.0)
         if self._backup is not None:
             yield Measured(kind="backup", name="", value=self._backup())
+
+
+def _board(board: Board) -> Iterator[Measured]:
+    """Yield what the board says of itself; nothing where it is silent."""
+    if board.undervoltage is not None:
+        low = board.undervoltage or bool(board.undervoltage_since_boot)
+        yield Measured(kind="power", name="", value=float(low))
+    if board.hottest is not None:
+        yield Measured(kind="temperature", name="", value=board.hottest)
 
 
 def _unix(at: str) -> float:

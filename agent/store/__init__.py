@@ -19,6 +19,7 @@ from agent.store.exams import Ending, Exam, Exams
 from agent.store.figures import Figures
 from agent.store.frames import Frames, StoredFrame
 from agent.store.groups import Groups
+from agent.store.inventory import Captured, Inventory
 from agent.store.jobs import Job, Jobs
 from agent.store.key_objects import KeyObjects, NewKeyObject, Settled
 from agent.store.moves import Move, MovedFrame, Moves
@@ -36,15 +37,15 @@ from agent.store.tray import Tray
 from agent.store.worklists import CachedList, Entry, Worklists
 
 __all__ = [
-    "Alert", "Asked", "AuditRow", "CachedList", "Ending", "Entry", "Exam", "Job", "Move", "MovedFrame", "NewKeyObject",
-    "NewStep", "Recording", "Remarks", "Removal", "Settled", "Stamp", "Step", "Store", "StoredAccount", "StoredFrame",
-    "StoredScreen", "StoredSession", "StoredToken", "Transaction", "Verdict",
+    "Alert", "Asked", "AuditRow", "CachedList", "Captured", "Ending", "Entry", "Exam", "Job", "Move", "MovedFrame",
+    "NewKeyObject", "NewStep", "Recording", "Remarks", "Removal", "Settled", "Stamp", "Step", "Store",
+    "StoredAccount", "StoredFrame", "StoredScreen", "StoredSession", "StoredToken", "Transaction", "Verdict",
 ]  # fmt: skip
 
 
 class Store:
     """The database of one box, by noun. `on_broken` is called when the disk no longer keeps its word, `make_room` when
-    it is full: True says that something was given up and the write is worth another try."""
+    it is full: True says that something was given up and the write is worth another try. `synced`: as `Database`."""
 
     def __init__(
         self,
@@ -52,8 +53,9 @@ class Store:
         *,
         on_broken: Callable[[AgentError], None] = lambda _error: None,
         make_room: Callable[[], bool] = lambda: False,
+        synced: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
-        self._database = Database(path, on_broken=on_broken, make_room=make_room)
+        self._database = Database(path, on_broken=on_broken, make_room=make_room, synced=synced)
         self.exams = Exams(self._database)
         self.frames = Frames(self._database)
         self.moves = Moves(self._database)
@@ -79,6 +81,7 @@ class Store:
         self.audit = Audit(self._database)
         self.alerts = Alerts(self._database)
         self.receipts = Receipts(self._database)
+        self.inventory = Inventory(self._database)
         self.restoring = Restoring(self._database)
 
     def close(self) -> None:

@@ -102,13 +102,16 @@ class Audit:
             lambda c: c.execute("UPDATE audit_base SET delivered = max(delivered, ?)", (number,))
         )
 
-    def rebase(self, number: int, sha256: str) -> None:
-        """Begin the chain after rows that are lost with an older database; only while it is empty."""
+    def rebase(self, number: int, sha256: str, why: str = "lost") -> None:
+        """Begin the chain after rows that went with an older database; only while it is empty.
+
+        `why`: `lost`, which is a finding for ever, or `reset` by a named person.
+        """
         self._database.write(
             lambda c: c.execute(
-                "UPDATE audit_base SET number = ?, sha256 = ?, why = 'lost', delivered = ?"
+                "UPDATE audit_base SET number = ?, sha256 = ?, why = ?, delivered = ?"
                 " WHERE NOT EXISTS (SELECT 1 FROM audit)",
-                (number, sha256, number),
+                (number, sha256, why, number),
             )
         )
 

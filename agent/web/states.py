@@ -132,6 +132,10 @@ STATES: Mapping[str, Mapping[str, str]] = {
         "emergency": "emergency",
         "test": "test exam",
     },
+    "clearing": {
+        "marked": "begun",
+        "cleared": "all of it is gone",
+    },
     "configuration": {
         "steady": "no change is under way",
         "proposed": "shown, not confirmed yet",

@@ -333,6 +333,62 @@ def test_a_configuration_that_fails_gives_way_to_the_last_good_one(machine: Mach
     wait_for("no alarm", lambda: "C-11" not in alarms(machine), 20)
 
 
+def asked(machine: Machine, path: str = "/") -> str:
+    """Open the page as a browser in the machine would; return head and body."""
+    return machine.run("python3", "-c", ASK, str(PAGE), path, check=False)
+
+
+ASK = """
+import http.client, ssl, sys
+context = ssl.create_default_context()
+context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+page = http.client.HTTPSConnection("127.0.0.1", int(sys.argv[1]), timeout=20, context=context)
+page.request("GET", sys.argv[2])
+answer = page.getresponse()
+print(answer.status, answer.read().decode())
+"""
+FAILURE = "modality-agent-failure.service"
+
+
+def test_whoever_opens_the_page_of_a_box_that_does_not_come_up_is_told_why(machine: Machine) -> None:
+    assert not asked(machine).startswith("503"), "while it serves, the core answers"
+    assert machine.show(FAILURE, "ActiveState") == "active"
+    file = machine.root / "etc/modality-agent/config.toml"
+    good, kept = file.read_text(), file.with_name("config.toml.last-good")
+    if kept.exists():
+        kept.unlink()  # a box that never came up has none
+    file.write_text(good.replace("[box]", "[boks]"))
+    try:
+        machine.run("systemctl", "restart", CORE, check=False)
+        wait_for("the reason", lambda: "C-01" in asked(machine), 30)
+        told = asked(machine)
+        assert told.startswith("503")
+        assert "У конфігурації є помилки" in told
+        assert "The configuration has mistakes" in told
+        assert "safe on this box" in told
+        assert asked(machine, "/health").startswith('503 {"state": "failing"')
+    finally:
+        file.write_text(good)
+    fresh(machine)
+    wait_for("the box's own page", lambda: not asked(machine).startswith("503"), 20)
+
+
+def test_a_box_that_starts_again_says_so_meanwhile(machine: Machine) -> None:
+    machine.run("systemctl", "kill", "-s", "SIGKILL", "--kill-who=main", CORE)
+    begun = monotonic()
+    told = asked(machine)
+    assert told.startswith("503"), told
+    assert monotonic() - begun < 5
+    assert "Пристрій запускається." in told
+    wait_for("the box's own page", lambda: not asked(machine).startswith("503"), READY_S)
+    picture(machine)
+    (pid,) = machine.pids(FAILURE)
+    said = machine.sh(f"grep -E '^VmRSS' /proc/{pid}/status; ls /proc/{pid}/root/var/lib/modality-agent")
+    print(f"\nfailure page: {said.splitlines()[0]}; sees of the data {said.splitlines()[1:]}")
+    assert said.splitlines()[1:] == ["failure"]
+    assert int(said.split()[1]) < 40_000
+
+
 def test_messages_of_a_journal_in_memory_are_copied(machine: Machine) -> None:
     example = "/usr/share/doc/modality-agent/examples/journald.conf.d/50-modality-agent.conf"
     machine.sh(f"mkdir -p /etc/systemd/journald.conf.d; cp {example} /etc/systemd/journald.conf.d/")

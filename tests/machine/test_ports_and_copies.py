@@ -165,7 +165,7 @@ def test_every_night_a_copy_and_trouble_is_told(machine: Machine) -> None:
     picture(machine)
     machine.run("systemctl", "start", COPY, check=False)
     assert machine.show(COPY, "Result") == "exit-code", "nothing is mounted there"
-    wait_for("the alarm", lambda: "D-12" in alarms(machine), 90)
+    wait_for("the alarm", lambda: "D-17" in alarms(machine), 90)
     machine.sh(f"mount -t tmpfs -o mode=0700,uid=$(id -u modality-agent) share {PLACE}")
     for _ in range(3):
         machine.run("systemctl", "start", COPY)
@@ -174,7 +174,7 @@ def test_every_night_a_copy_and_trouble_is_told(machine: Machine) -> None:
     assert len(copies) == 2
     told = json.loads(machine.sh(f"cat {PLACE}/{copies[-1]}/manifest.json"))
     assert any(name.endswith(".dcm") for name in told["files"])
-    wait_for("its end", lambda: "D-12" not in alarms(machine), 90)
+    wait_for("its end", lambda: "D-17" not in alarms(machine), 90)
     assert machine.sh(f"stat -c '%U %a' {PLACE}/{copies[-1]}") == "modality-agent 700"
 
 

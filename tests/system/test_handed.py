@@ -148,3 +148,17 @@ def test_reports_arrive_at_a_port_that_the_listener_could_not_bind(
         wait_for("a report of the archive", lambda: [job["state"] for job in box.jobs()] == ["confirmed"], 60)
     finally:
         box.stop()
+
+
+def test_who_answers_in_between_gets_what_is_kept_and_stands_in_nobodys_way(keeper: Path) -> None:
+    environment, port = {handed.PORTS: str(keeper)}, free_port()
+    assert handed.kept(handed.PAGE, environment) is None, "nothing is bound for somebody who does not say where"
+    asked(keeper, handed.PAGE, port).close()
+    held = handed.kept(handed.PAGE, environment)
+    assert held is not None
+    with held:
+        assert held.getsockname() == ("127.0.0.1", port)
+        everywhere = asked(keeper, handed.PAGE, port, "0.0.0.0")
+        assert everywhere.getsockname() == ("0.0.0.0", port), "the page opens to the network while the other is held"
+        everywhere.close()
+    assert handed.kept(handed.PAGE, {}) is None

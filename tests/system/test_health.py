@@ -27,6 +27,7 @@ def parts(box: Box) -> dict[tuple[str, str], dict[str, Any]]:
 
 def test_a_box_is_as_well_as_its_last_traffic_proved(sandbox: Sandbox, tmp_path: Path) -> None:
     more = "\n[health]\ndestination_min_attention = 0\ndestination_min_failing = 1000\nworklist_min_failing = 1000\n"
+    more += "card_ms_attention = 600000\ncard_ms_failing = 600000\n"  # the disk of a shared machine
     with box_in(tmp_path / "box", toml_for(sandbox) + more) as box:
         wait_for("the worklist", lambda: parts(box)["worklist", ""]["proven_at"])
         told = parts(box)

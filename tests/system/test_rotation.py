@@ -42,13 +42,13 @@ def test_trouble_is_told_and_a_good_copy_ends_it(tmp_path: Path) -> None:
         assert backup_part(box)["state"] == "ok", "one is expected from now on"
         box.emergency(1)
         said = command(box, "backup", "--rotate", str(place))
-        assert (said.returncode, "D-12" in said.stderr) == (1, True), "nothing is mounted there"
+        assert (said.returncode, "D-17" in said.stderr) == (1, True), "nothing is mounted there"
         assert names(place) == []
-        wait_for("the alarm", lambda: "D-12" in alarms(box))
+        wait_for("the alarm", lambda: "D-17" in alarms(box))
         box.config.write_text(box.config.read_text() + "mounted = false\n")
         said = command(box, "backup", "--rotate", str(place))
         assert said.returncode == 0, said.stderr
-        wait_for("its end", lambda: "D-12" not in alarms(box))
+        wait_for("its end", lambda: "D-17" not in alarms(box))
         (name,) = names(place)
         kept = backups.read(place / name)
         assert any(n.startswith(("spool/objects/", "spool/frames/")) for n in kept.files)
@@ -138,7 +138,7 @@ def test_two_at_a_time_do_not_meet(root: Path, tmp_path: Path) -> None:
 def test_the_age_counts_from_when_a_copy_was_first_expected(tmp_path: Path) -> None:
     assert rotation.age_s(tmp_path, lambda: 1_000_000.0) == 0.0
     assert rotation.age_s(tmp_path, lambda: 1_000_500.0) == 500.0
-    rotation.note(tmp_path, rotation.Outcome(at=NOW.isoformat(), code="D-12", whole_unix=1_000_200.0))
+    rotation.note(tmp_path, rotation.Outcome(at=NOW.isoformat(), code="D-17", whole_unix=1_000_200.0))
     assert rotation.age_s(tmp_path, lambda: 1_000_500.0) == 300.0
     (tmp_path / rotation.STATE).write_text(json.dumps({"at": 1, "strange": 2}))
     assert rotation.age_s(tmp_path, lambda: 1_000_700.0) == 0.0, "what cannot be read is begun anew"

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.system.test_health import command
 from tests.system.world import Sandbox, box_in, toml_for, wait_for
 
-LENIENT = "\n[health]\nworklist_min_failing = 1000\n"
+LENIENT = "\n[health]\nworklist_min_failing = 1000\ncard_ms_attention = 600000\ncard_ms_failing = 600000\n"
 
 
 def with_test_destination(toml: str) -> str:

@@ -74,8 +74,9 @@ def test_each_role_at_its_screens(home: House, role: str) -> None:
         for path in stops[role]:
             page.goto(path)
             hands.ready()
-            page.troubles.clear()  # type: ignore[attr-defined]  # a refusal is a 403, which the console tells
-            wrong += looks(page, f"{role}{path.replace('/', '-').rstrip('-')}", "uk")
+            found = looks(page, f"{role}{path.replace('/', '-').rstrip('-')}", "uk")
+            # A refusal is a 403, which the console tells, sooner or later.
+            wrong += [one for one in found if not (role == "service" and "403 (Forbidden)" in one)]
         if role == "service":
             for name in ("КОВАЛЬ", "ШЕВЧЕНКО"):
                 assert name not in page.inner_text("body")
