@@ -14,7 +14,7 @@ _NEWEST = "SELECT exam_id FROM exam WHERE state IN ('released', 'delivered', 'co
 COUNTS = """SELECT exam_id, count(*) AS total, sum(state IN ('pending', 'waiting')) AS waiting,
     sum(state = 'running') AS sending, sum(state = 'held') AS held, sum(state = 'done') AS sent,
     sum(state = 'confirmed') AS confirmed, sum(state = 'discarded') AS discarded
-    FROM job INDEXED BY job_group WHERE kind = 'store' AND exam_id IN ({marks}) GROUP BY exam_id"""
+    FROM job WHERE kind = 'store' AND exam_id IN ({marks}) GROUP BY exam_id"""
 _TROUBLES = """SELECT exam_id, destination, state, code, words, min(not_before) AS not_before, count(*) AS number,
     min(job_id) AS job_id FROM job WHERE kind = 'store' AND state IN ('pending', 'waiting', 'held') AND code <> ''
     AND exam_id IN ({marks}) GROUP BY exam_id, destination, state, code ORDER BY state, destination"""

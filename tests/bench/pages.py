@@ -20,7 +20,7 @@ from tests.system.world import Box, Json, Page, sandbox_in, toml_for, wait_for
 
 STILLS, ARCHIVES = 1_000, 10
 """Each still goes to each archive: 10,000 jobs."""
-ROUNDS_OF_PAGES = 40
+ROUNDS_OF_PAGES = 150
 PAGES = ("/", "/queue", "/tray", "/exam/{exam}", "/exam/{exam}/review", "/exam/{exam}/finish", "/api/status")
 NOBODY = 9
 """The port of an archive that does not answer: while the queue is filled nothing may leave it."""

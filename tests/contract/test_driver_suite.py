@@ -195,7 +195,10 @@ class Source:
 READS = {
     "crash": "os.kill(os.getpid(), 11)",
     "hang": "time.sleep(3600)",
-    "flood": "return self.frame(np.full((480, 640, 3), self.number % 200 + 50, np.uint8))",
+    "flood": (  # of pictures with something in them: an empty one counts as no signal when it lasts
+        "few = np.random.default_rng(self.number).integers(0, 255, (48, 64, 3), np.uint8)\n"
+        "        return self.frame(np.tile(few, (10, 10, 1)))"
+    ),
     "raise_foreign": "raise RuntimeError('what the library said')",
     "short": "self.pause(); return self.frame(self.picture()[:100])",
     "wrong_type": "self.pause(); return self.frame(self.picture().astype(np.float32))",

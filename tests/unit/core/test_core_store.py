@@ -150,6 +150,11 @@ def test_the_queue_is_counted_from_indexes(path: Path) -> None:
     }  # fmt: skip
 
 
+def test_a_queue_in_which_nothing_ever_was_has_no_groups(store: Store) -> None:
+    assert store.groups.newest(50) == []
+    assert store.groups.of("nothing of it was queued") is None
+
+
 def test_a_newer_schema_is_not_touched(path: Path) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version = 99")
