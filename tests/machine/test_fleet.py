@@ -241,7 +241,7 @@ def test_one_box_that_is_changed_by_hand_is_brought_back(fleet: Fleet) -> None:
 COLLECTOR = """
 install -d /srv/logs /run/systemd/system/systemd-journal-upload.service.d
 systemd-run -q --unit=collector /lib/systemd/systemd-journal-remote --listen-https=127.0.0.1:19532 \\
-    --key=/srv/collector.key --cert=/srv/collector.crt --trust=/etc/modality-agent/tls/ca.crt \\
+    --key=/srv/collector.key --cert=/srv/collector.crt \\
     --output=/srv/logs/box.journal --split-mode=none
 """
 

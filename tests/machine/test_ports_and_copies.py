@@ -118,7 +118,11 @@ def test_reports_of_commitment_come_to_port_104(machine: Machine) -> None:
     before = received(machine)
     exam(machine)
     wait_for("the picture", lambda: received(machine) > before, 60)
-    wait_for("its confirmation over 104", lambda: {j["state"] for j in machine.agent("queue")} == {"confirmed"}, 60)
+    wait_for("its confirmation over 104", lambda: _stored(machine) == {"confirmed"}, 90)
+
+
+def _stored(machine: Machine) -> set[str]:
+    return {job["state"] for job in machine.agent("queue") if job["kind"] == "store"}
 
 
 BRIDGE = """
