@@ -168,4 +168,5 @@ def test_another_language_is_told_steps_and_commits_without_a_role(tmp_path: Pat
         ((begun,), (ended,)) = peer.told("create"), peer.told("set")
         assert "Ґалаґан" in str(begun["name"])
         assert (begun["status"], ended["status"], ended["images"]) == ("IN PROGRESS", "COMPLETED", [2])
-        assert [row["answer"] for row in peer.told("reported")] == [0]
+        # One request for both, or one each where the second was sent after the first was asked for.
+        assert [row["answer"] for row in peer.told("reported")] in ([0], [0, 0])

@@ -242,9 +242,9 @@ def test_death_at_every_step_leaves_one_whole_file_and_a_state_that_fits(
         whole = box.config.read_bytes()
         assert whole in (before, after)
         box.start()
-        view = now(box)
         found = {before: {"proposed", "returned"}, after: {"watched", "kept"}}[box.config.read_bytes()]
-        assert view["state"] in found
+        wait_for("the start is over", lambda: now(box)["state"] in found, 30)
+        view = now(box)
         state = json.loads(versions.change(box.config).read_bytes())["state"]
         assert state == view["state"] or {state, view["state"]} <= {"watched", "kept"}
         assert not [p for p in box.folder.iterdir() if p.name.endswith(".part") and p.stat().st_size == 0]
