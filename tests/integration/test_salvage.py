@@ -9,6 +9,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from io import BytesIO
 from pathlib import Path
@@ -246,3 +247,34 @@ def spoil(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[-2000] ^= 0xFF
     path.write_bytes(content)
+
+
+@pytest.fixture
+def read_only(tmp_path: Path) -> Iterator[Path]:
+    """A folder that is a second, read-only view of `tmp_path/box/data` (needs root, as CI has)."""
+    data, view = tmp_path / "box" / "data", tmp_path / "card"
+    for folder in (data, view):
+        folder.mkdir(parents=True)
+    subprocess.run(["mount", "--bind", str(data), str(view)], check=True)
+    subprocess.run(["mount", "-o", "remount,bind,ro", str(view)], check=True)
+    yield view
+    subprocess.run(["umount", "-l", str(view)], check=True)
+
+
+def test_a_card_in_a_reader_is_only_read(tmp_path: Path, read_only: Path) -> None:
+    p = pki.make(tmp_path / "pki")
+    box = Box(tmp_path / "box", toml(p, destination("pacs", "ORTHANC", 1)))
+    box.start()
+    try:
+        (uid,) = box.emergency(1)
+        wait_for("in the queue", lambda: box.job(uid))
+    finally:
+        box.kill()
+    before = names(box.data)
+    assert (box.data / "agent.sqlite3-wal").stat().st_size, "its newest rows are not in the file itself yet"
+    said = salvage(read_only, tmp_path / "to")
+    assert said.returncode == 0, said.stderr
+    assert "database: intact" in said.stdout
+    (item,) = report(tmp_path / "to")["pictures"]
+    assert (item["sop_instance_uid"], item["folder"], item["destinations"]) == (uid, "unsent", {"pacs": "unsent"})
+    assert names(box.data) == before
