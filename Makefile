@@ -2,7 +2,8 @@
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 KILLS ?= 200
-.PHONY: help demo test check bench soak kill-test vivid-test prepare-run prepare-test clean
+STATES ?= 1000
+.PHONY: help demo test check bench soak kill-test vivid-test powercut-test prepare-run prepare-test clean
 
 help: ## print this
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,6 +33,9 @@ soak: prepare-test ## store STORES objects with both cores busy and count the an
 
 kill-test: prepare-test ## kill the service KILLS times at random instants and account for every capture
 	@$(PY) -m tests.system.kill_test --kills $(KILLS)
+
+powercut-test: prepare-test ## every write of the disk logged, STATES crash states replayed (and CUTS real kills of the image)
+	@$(PY) -m tests.powercut --states $(STATES)
 
 vivid-test: prepare-test ## grabbers and triggers on a real kernel in a guest (RECORD=1 keeps what was said)
 	@image/prepare.sh run.txt test.txt vivid.txt
