@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
-from tests.powercut.disk import file_system_faults, logged_disk, missing, mounted
+from tests.powercut.disk import file_system_faults, logged_disk, missing, mounted, start_check
 from tests.powercut.log import CrashState, Replay
 from tests.powercut.verdict import Told, verdict
 from tests.powercut.work import NORMAL, box_on, work
@@ -54,7 +54,10 @@ class Account:
 
 
 def examine(state: CrashState, image: Path, folder: Path, told: Told, at_the_archive: set[str]) -> list[str]:
-    """Mount a crash state and return everything that is wrong with it."""
+    """Check and mount a crash state as the appliance does, and return everything that is wrong with it."""
+    beyond = start_check(image)
+    if beyond:
+        return [f"e2fsck cannot mend it: {beyond}"]
     try:
         with mounted(image, folder):
             wrong = list(verdict(folder / "box", told, state.log_end, at_the_archive))
