@@ -52,7 +52,7 @@ BOARDS = {
             command_line=_COMMAND_LINE,
             initrd_modules=(
                 "virtio_pci", "virtio_blk", "virtio_scsi", "ahci", "nvme", "sd_mod", "usb_storage", "uas", "xhci_pci",
-                "ehci_pci", "mmc_block", "sdhci_pci", "sdhci_acpi", "ext4", "squashfs", "overlay", "vfat",
+                "ehci_pci", "mmc_block", "sdhci_pci", "sdhci_acpi", "crc32c_generic", "crc32c_intel", "ext4", "squashfs", "overlay", "vfat",
             ),
         ),
         Board(
@@ -68,7 +68,7 @@ BOARDS = {
             command_line=_COMMAND_LINE,
             initrd_modules=(
                 "virtio_pci", "virtio_mmio", "virtio_blk", "mmc_block", "sdhci_iproc", "bcm2835", "dwc2", "usb_storage",
-                "uas", "sd_mod", "xhci_pci", "reset_raspberrypi", "raspberrypi_hwmon", "bcm2835_wdt", "ext4",
+                "uas", "sd_mod", "xhci_pci", "reset_raspberrypi", "raspberrypi_hwmon", "bcm2835_wdt", "crc32c_generic", "ext4",
                 "squashfs", "overlay", "vfat",
             ),
         ),

@@ -27,7 +27,7 @@ import bom  # noqa: E402
 import bundle  # noqa: E402
 import disk  # noqa: E402
 import root as system  # noqa: E402
-from board import BOARDS, Board  # noqa: E402
+from board import BOARDS, SUITE, Board  # noqa: E402
 
 TREE = system.TREE
 BUILD = TREE / "build/image"
@@ -87,6 +87,16 @@ def build(board: Board, out: Path, package: Path | None, key: bundle.Signer, ver
         f"{(out / 'disk.img.zst').stat().st_size >> 20} MiB")  # fmt: skip
 
 
+def own_package(board: Board) -> Path | None:
+    """Build the agent's Debian package for this image, where the tree has the recipe; None: it has none."""
+    recipe = TREE / "packaging/build.py"
+    if not recipe.exists():
+        return None
+    line = [sys.executable, recipe, "--suite", SUITE, "--architecture", board.architecture, "--out", BUILD / "package"]
+    done = subprocess.run(line, check=True, capture_output=True, text=True, env={**os.environ, "COMPRESS": "fast"})
+    return Path(done.stdout.split()[-1])
+
+
 def _manifest(out: Path, board: Board, version: str) -> dict[str, object]:
     files = {}
     for path in sorted(out.iterdir()):
@@ -108,7 +118,8 @@ def main() -> None:
         sys.exit("the image is built as root: files of the system belong to many accounts")
     epoch = commit_time()
     key = bundle.signer(BUILD / "keys", a.key, a.certificate)
-    build(BOARDS[a.board], a.out or BUILD / a.board, a.package, key, version_of(epoch), epoch)
+    board = BOARDS[a.board]
+    build(board, a.out or BUILD / board.name, a.package or own_package(board), key, version_of(epoch), epoch)
 
 
 if __name__ == "__main__":

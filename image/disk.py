@@ -13,8 +13,8 @@ from root import run
 
 DATA_MB = 64
 START_MB = 4
-_GRUB = f"""search --no-floppy --set=root --label {BOOT_LABEL}
-load_env -f /grub/grubenv slot trial
+_EMBEDDED = f"search --no-floppy --set=root --label {BOOT_LABEL}\nset prefix=($root)/grub\n"
+_GRUB = """load_env -f /grub/grubenv slot trial
 set pick="$slot"
 if [ -z "$pick" ]; then set pick=a; fi
 if [ -n "$trial" ]; then
@@ -46,7 +46,7 @@ def slot(root: Path, out: Path, epoch: int) -> None:
     """Write the read-only file system of a slot; the same tree gives the same bytes."""
     out.unlink(missing_ok=True)
     run(
-        "mksquashfs", root, out, "-noappend", "-no-progress", "-quiet", "-comp", "zstd", "-Xcompression-level", "12",
+        "mksquashfs", root, out, "-noappend", "-no-progress", "-quiet", "-comp", "zstd", "-Xcompression-level", "6",
         "-b", "256K", "-no-xattrs", "-mkfs-time", str(epoch), "-root-mode", "755", stdout=subprocess.DEVNULL,
     )  # fmt: skip
 
@@ -55,7 +55,7 @@ def loader(root: Path, work: Path) -> None:
     """Make the PC's boot loader with its script inside, from the Debian packages of the system itself."""
     shutil.copytree(root / "usr/lib/grub", work / "grub-modules", dirs_exist_ok=True)
     script = root / "grub-start.cfg"
-    script.write_text(_GRUB)
+    script.write_text(_EMBEDDED)
     run(
         "chroot", root, "grub-mkimage", "-O", "x86_64-efi", "-o", "/grub-start.efi", "-p", "/grub", "-c",
         "/grub-start.cfg", *_MODULES,
@@ -74,6 +74,7 @@ def boot_files(board: Board, root: Path, work: Path) -> Path:
         shutil.copy(work / "BOOTX64.EFI", folder / "EFI/BOOT")
         (folder / "grub").mkdir()
         block = "# GRUB Environment Block\nslot=a\ntrial=\n"
+        (folder / "grub/grub.cfg").write_text(_GRUB)
         (folder / "grub/grubenv").write_text(block.ljust(1024, "#"))
     else:
         firmware = work / "firmware"

@@ -32,11 +32,11 @@ REMOVED = (
     "var/lib/apt/lists", "var/cache/apt", "var/cache/ldconfig", "var/cache/debconf", "var/log", "usr/share/bash-completion",
     "usr/share/perl5/Debconf", "usr/lib/python3/dist-packages/__pycache__", "root/.bashrc", "root/.profile",
     "usr/lib/grub/x86_64-efi", "usr/share/grub", "etc/machine-id", "var/lib/dbus/machine-id", "usr/share/X11",
-    "var/lib/systemd/random-seed", "etc/resolv.conf", "var/lib/systemd/catalog", "etc/ssh", "usr/share/mime",
+    "var/lib/systemd/random-seed", "etc/resolv.conf", "var/lib/systemd/catalog", "usr/share/mime",
     "usr/share/fonts",
 )  # fmt: skip
 ENABLED = (
-    "systemd-networkd", "systemd-resolved", "systemd-timesyncd", "nftables", "modality-agent", "modality-agent-grow",
+    "systemd-networkd", "systemd-resolved", "systemd-timesyncd", "nftables", "modality-agent", 
     "modality-agent-places", "modality-agent-enrol", "modality-agent-doors", "modality-agent-prove",
 )  # fmt: skip
 MASKED = (
@@ -45,7 +45,7 @@ MASKED = (
     "e2scrub_all.timer", "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "debug-shell.service",
     "systemd-firstboot.service", "saned.socket", "ctrl-alt-del.target", "fstrim.timer", "rauc-mark-good.service",
     "systemd-hibernate-clear.service", "hibernate.target", "suspend.target", "sleep.target",
-    "systemd-boot-random-seed.service", "nftables.timer", "ldconfig.service", "systemd-update-done.service",
+    "systemd-boot-random-seed.service", "grub-common.service", "ldconfig.service", "systemd-update-done.service",
 )  # fmt: skip
 
 
@@ -106,6 +106,8 @@ def unpack(archive: Path, root: Path) -> None:
 
 def agent(board: Board, root: Path, package: Path | None, epoch: int) -> None:
     """Put the agent into the system: the given Debian package, or else the source tree with its wheels."""
+    shutil.copytree(HERE / "files/usr/lib/sysusers.d", root / "usr/lib/sysusers.d", dirs_exist_ok=True)
+    run("systemd-sysusers", f"--root={root}")
     if package is not None:
         shutil.copy(package, root / "agent.deb")
         run("chroot", root, "dpkg", "--install", "/agent.deb", env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
@@ -160,7 +162,6 @@ def configure(board: Board, root: Path, version: str, keyring: Path, epoch: int)
     (root / "etc/hostname").write_text("modality-agent\n")
     (root / "etc/hosts").write_text("127.0.0.1 localhost modality-agent\n::1 localhost modality-agent\n")
     (root / "usr/lib/modality-agent-image/version").write_text(f"{version}\n")
-    run("systemd-sysusers", f"--root={root}")
     _services(root)
     _kernel(board, root)
     _clean(root)
