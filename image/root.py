@@ -54,6 +54,13 @@ def run(*line: str | Path, **more: object) -> subprocess.CompletedProcess[bytes]
     return subprocess.run([str(word) for word in line], check=True, **more)  # type: ignore[call-overload]
 
 
+def inside(root: Path, *line: str, **more: object) -> None:
+    """Run a program of the system in it, with a /proc that no other process sees and that ends with it."""
+    script = 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"'
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+    run("unshare", "--mount", "sh", "-c", script, root, *line, env=environment, **more)
+
+
 def packages(board: Board) -> list[str]:
     """Return the Debian packages of a board."""
     lines = [*_lines(COMMON), *_lines(board.packages), board.kernel]
@@ -110,12 +117,12 @@ def agent(board: Board, root: Path, package: Path | None, epoch: int) -> None:
     run("systemd-sysusers", f"--root={root}")
     if package is not None:
         shutil.copy(package, root / "agent.deb")
-        run("chroot", root, "dpkg", "--install", "/agent.deb", env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
+        inside(root, "dpkg", "--install", "/agent.deb")
         (root / "agent.deb").unlink()
     else:
         _from_source(board, root)
     clamp(root / HOME, epoch)
-    run("chroot", root, "/usr/bin/python3", "-m", "compileall", "-q", "-j", "2", f"/{HOME}/lib", stdout=subprocess.DEVNULL)
+    inside(root, "/usr/bin/python3", "-m", "compileall", "-q", "-j", "2", f"/{HOME}/lib", stdout=subprocess.DEVNULL)
 
 
 def _from_source(board: Board, root: Path) -> None:
