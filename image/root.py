@@ -180,7 +180,7 @@ def configure(board: Board, root: Path, version: str, keyring: Path, epoch: int)
 def _services(root: Path) -> None:
     """Switch on what the appliance needs and make impossible what it must not have."""
     off = ("systemd-journald-audit.socket",)
-    run("systemctl", f"--root={root}", "-q", "enable", *ENABLED)
+    inside(root, "systemctl", "-q", "enable", *ENABLED)
     units = root / "etc/systemd/system"
     for name in (*MASKED, *off):
         (units / name).unlink(missing_ok=True)
