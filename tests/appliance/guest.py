@@ -267,15 +267,21 @@ class Guest:
 
     # --- the end ------------------------------------------------------------------------------------------------
 
-    def cut(self) -> None:
-        """Take the power away, at once."""
+    def kill(self) -> None:
+        """Take the power away, at once, whoever is speaking with the box."""
         assert self.process is not None
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(20)
-        self._forget()
 
-    def _forget(self) -> None:
+    def cut(self) -> None:
+        """Take the power away and wait until QEMU is gone."""
+        self.kill()
+        assert self.process is not None
+        self.process.wait(20)
+        self.forget()
+
+    def forget(self) -> None:
+        """Let go of the channels of a QEMU that is gone."""
         for line in (self.monitor, self._door):
             if line is not None:
                 line.close()
