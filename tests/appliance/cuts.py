@@ -51,7 +51,8 @@ class Box:
         self.guest.forget()
         self.cuts += 1
         new, self.told_before = len(self.oracle.told) - self.told_before, len(self.oracle.told)
-        print(f"cut {self.cuts}: ready {self.starts[-1]:.0f} s after power, {new} captures told in this life", flush=True)
+        ready = f"ready {self.starts[-1]:.0f} s after power"
+        print(f"cut {self.cuts}: {ready}, {new} captures told in this life", flush=True)
 
     def start(self) -> None:
         begun = monotonic()
@@ -129,9 +130,10 @@ def main(cuts: int, seed: int) -> int:
     for line in wrong:
         print(line)
     slowest = max(box.starts)
-    print(f"{len(box.oracle.told)} captures acknowledged, {len(wrong)} lost, doubled, changed or said in vain (seed {seed})")
+    told = len(box.oracle.told)
+    print(f"{told} captures acknowledged, {len(wrong)} lost, doubled, changed or said in vain (seed {seed})")
     print(f"{box.cuts} power cuts in {monotonic() - begun:.0f} s; slowest start {slowest:.0f} s after power (emulated)")
-    return int(bool(wrong) or not box.oracle.told)
+    return int(bool(wrong) or not told)
 
 
 if __name__ == "__main__":

@@ -101,4 +101,6 @@ minimum_free_mb = 50
 
 
 _MATERIAL = {"authority": "ca", "certificate": "agent_certificate", "key": "agent_key"}
-_TRIGGER = '[[configuration.trigger]]\nname = "{name}"\ndriver = "{driver}"\nsource = "us1"\noptions = {{ {options} }}\n'
+_TRIGGER = (
+    '[[configuration.trigger]]\nname = "{name}"\ndriver = "{driver}"\nsource = "us1"\noptions = {{ {options} }}\n'
+)

@@ -40,8 +40,10 @@ def ask(method, path, body):
 
 def run(script, limit):
     try:
-        done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, timeout=limit, stdin=subprocess.DEVNULL)
-        return {"rc": done.returncode, "out": done.stdout.decode(errors="replace"), "err": done.stderr.decode(errors="replace")}
+        line, none = ["/bin/sh", "-c", script], subprocess.DEVNULL
+        done = subprocess.run(line, check=False, capture_output=True, timeout=limit, stdin=none)
+        out, err = done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
+        return {"rc": done.returncode, "out": out, "err": err}
     except subprocess.TimeoutExpired:
         return {"rc": -1, "out": "", "err": "timeout"}
 
