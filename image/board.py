@@ -1,4 +1,4 @@
-"""The boards as data: what differs between a small PC and a Raspberry Pi; everything else is one recipe."""
+"""The boards as data: what differs between one kind of hardware and another; everything else is one recipe."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ SUITE = "trixie"
 PYTHON = "3.13"
 DATA_LABEL, BOOT_LABEL = "modality-data", "MODALITY"
 SLOTS = {"a": 2, "b": 3}
-"""Slot → number of its partition; 1 is the boot partition, 4 the data."""
+"""Slot → number of its partition; 1 is the boot partition, 4 the data. The second slot is kept free."""
 COMMON = "image-common-packages.txt"
 
 
@@ -22,8 +22,6 @@ class Board:
     packages: str
     """File of the Debian packages beside the common ones, below `image/packages`."""
     kernel: str
-    label: str
-    """Kind of partition table: gpt or dos."""
     boot_mb: int
     slot_mb: int
     console: str
@@ -45,31 +43,14 @@ BOARDS = {
             components="main",
             packages="image-pc-amd64-packages.txt",
             kernel="linux-image-amd64",
-            label="gpt",
             boot_mb=256,
             slot_mb=768,
             console="console=tty0 console=ttyS0,115200",
             command_line=_COMMAND_LINE,
             initrd_modules=(
                 "virtio_pci", "virtio_blk", "virtio_scsi", "ahci", "nvme", "sd_mod", "usb_storage", "uas", "xhci_pci",
-                "ehci_pci", "mmc_block", "sdhci_pci", "sdhci_acpi", "crc32c_generic", "crc32c_intel", "ext4", "squashfs", "overlay", "vfat",
-            ),
-        ),
-        Board(
-            name="rpi-arm64",
-            architecture="arm64",
-            components="main,non-free-firmware",
-            packages="image-rpi-arm64-packages.txt",
-            kernel="linux-image-arm64",
-            label="dos",
-            boot_mb=256,
-            slot_mb=768,
-            console="console=tty0 console=ttyS1,115200",
-            command_line=_COMMAND_LINE,
-            initrd_modules=(
-                "virtio_pci", "virtio_mmio", "virtio_blk", "mmc_block", "sdhci_iproc", "bcm2835", "dwc2", "usb_storage",
-                "uas", "sd_mod", "xhci_pci", "reset_raspberrypi", "raspberrypi_hwmon", "bcm2835_wdt", "crc32c_generic", "ext4",
-                "squashfs", "overlay", "vfat",
+                "ehci_pci", "mmc_block", "sdhci_pci", "sdhci_acpi", "crc32c_generic", "crc32c_intel", "ext4", "squashfs",
+                "overlay", "vfat",
             ),
         ),
     )

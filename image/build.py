@@ -1,11 +1,9 @@
-"""`make image BOARD=pc-amd64|rpi-arm64`: from Debian packages to a file that is written to a card or a disk.
+"""`make image`: from Debian packages to a file that is written to a disk.
 
 Unattended; needs root, but no loop device and no mount. What comes out, below `build/image/BOARD`: the disk image and
-its compressed form, the system of one slot (what an update carries), a signed update bundle, the bill of materials,
-and a manifest with the hash of each. Two builds of one commit from one base are the same, but for the list in
-docs/appliance.md.
+its compressed form, the system of one slot, the bill of materials, and a manifest with the hash of each.
 
-    python3 image/build.py pc-amd64 [--package modality-agent_….deb] [--key update.key --certificate update.pem]
+    python3 image/build.py pc-amd64 [--package modality-agent_….deb]
 """
 
 from __future__ import annotations
@@ -24,7 +22,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import bom  # noqa: E402
-import bundle  # noqa: E402
 import disk  # noqa: E402
 import root as system  # noqa: E402
 from board import BOARDS, SUITE, Board  # noqa: E402
@@ -48,7 +45,7 @@ def commit_time() -> int:
     return int(subprocess.run(line, cwd=TREE, capture_output=True, text=True, check=True).stdout)
 
 
-def build(board: Board, out: Path, package: Path | None, key: bundle.Signer, version: str, epoch: int) -> None:
+def build(board: Board, out: Path, package: Path | None, version: str, epoch: int) -> None:
     """Build everything of one board into `out`."""
     begun = time.monotonic()
 
@@ -63,23 +60,19 @@ def build(board: Board, out: Path, package: Path | None, key: bundle.Signer, ver
     system.unpack(archive, root)
     system.agent(board, root, package, epoch)
     say(f"agent from {package.name if package else 'the source tree'}")
-    if board.label == "gpt":
-        disk.loader(root, work)
-    else:
-        bundle.firmware(root, work)
-    system.configure(board, root, version, key.certificate, epoch)
+    disk.loader(root, work)
+    system.configure(board, root, version, epoch)
     system.clamp(root, epoch)
     parts = bom.write(board, root, version, out / "sbom.cdx.json", epoch)
     say(f"system configured, {parts} parts in the bill of materials")
     disk.slot(root, out / "system.squashfs", epoch)
     say(f"slot: {(out / 'system.squashfs').stat().st_size >> 20} MiB")
-    files = disk.boot_files(board, root, work)
+    files = disk.boot_files(root, work)
     disk.fat(files, work / "boot.fat", board.boot_mb, epoch)
     disk.data(work / "data.ext4", epoch)
     made = {"boot": work / "boot.fat", "slot": out / "system.squashfs", "data": work / "data.ext4"}
     disk.assemble(board, made, out / "disk.img")
-    bundle.make(board, out / "system.squashfs", out / f"modality-agent-{version}.raucb", version, key)
-    say("disk and update bundle")
+    say("disk")
     subprocess.run(["zstd", "-q", "-f", "-T2", "-3", out / "disk.img", "-o", out / "disk.img.zst"], check=True)
     shutil.rmtree(work)
     (out / "manifest.json").write_text(json.dumps(_manifest(out, board, version), indent=1) + "\n")
@@ -110,16 +103,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("board", choices=sorted(BOARDS))
     parser.add_argument("--package", type=Path, default=None, help="the agent's .deb for this board and suite")
-    parser.add_argument("--key", type=Path, default=None, help="private key that signs updates")
-    parser.add_argument("--certificate", type=Path, default=None, help="its certificate, which the image trusts")
     parser.add_argument("--out", type=Path, default=None)
     a = parser.parse_args()
     if os.geteuid() != 0:
         sys.exit("the image is built as root: files of the system belong to many accounts")
     epoch = commit_time()
-    key = bundle.signer(BUILD / "keys", a.key, a.certificate)
     board = BOARDS[a.board]
-    build(board, a.out or BUILD / board.name, a.package or own_package(board), key, version_of(epoch), epoch)
+    build(board, a.out or BUILD / board.name, a.package or own_package(board), version_of(epoch), epoch)
 
 
 if __name__ == "__main__":

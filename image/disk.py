@@ -14,32 +14,11 @@ from root import run
 DATA_MB = 64
 START_MB = 4
 _EMBEDDED = f"search --no-floppy --set=root --label {BOOT_LABEL}\nset prefix=($root)/grub\n"
-_GRUB = """load_env -f /grub/grubenv slot trial
-set pick="$slot"
-if [ -z "$pick" ]; then set pick=a; fi
-if [ -n "$trial" ]; then
-  set pick="$trial"
-  set trial=""
-  save_env -f /grub/grubenv trial
-fi
-if [ "$pick" = a ]; then set spare=b; else set spare=a; fi
-if [ ! -f "/$pick/vmlinuz" ]; then set pick="$spare"; fi
-source "/$pick/start.cfg"
-boot
-"""
+_GRUB = "set pick=a\nsource /$pick/start.cfg\nboot\n"
 _MODULES = (
-    "part_gpt part_msdos fat normal linux loadenv search search_label echo test configfile boot reboot sleep "
+    "part_gpt fat normal linux search search_label echo test configfile boot reboot sleep "
     "all_video efi_gop gzio"
 ).split()
-_CONFIG_TXT = """# Which system starts is in the last line; modality-agent changes it when a new system has proved itself.
-arm_64bit=1
-enable_uart=1
-upstream_kernel=1
-disable_splash=1
-kernel=vmlinuz
-initramfs initrd.img followkernel
-os_prefix=a/
-"""
 
 
 def slot(root: Path, out: Path, epoch: int) -> None:
@@ -64,25 +43,15 @@ def loader(root: Path, work: Path) -> None:
     script.unlink()
 
 
-def boot_files(board: Board, root: Path, work: Path) -> Path:
+def boot_files(root: Path, work: Path) -> Path:
     """Return a folder with everything of the boot partition."""
     folder = work / "boot"
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(root / "boot", folder / "a")
-    if board.label == "gpt":
-        (folder / "EFI/BOOT").mkdir(parents=True)
-        shutil.copy(work / "BOOTX64.EFI", folder / "EFI/BOOT")
-        (folder / "grub").mkdir()
-        block = "# GRUB Environment Block\nslot=a\ntrial=\n"
-        (folder / "grub/grub.cfg").write_text(_GRUB)
-        (folder / "grub/grubenv").write_text(block.ljust(1024, "#"))
-    else:
-        firmware = work / "firmware"
-        for file in firmware.iterdir():
-            shutil.copy(file, folder) if file.is_file() else shutil.copytree(file, folder / file.name)
-        for tree in (firmware / "..").glob("dtb/*.dtb"):
-            shutil.copy(tree, folder / "a")
-        (folder / "config.txt").write_text(_CONFIG_TXT)
+    (folder / "EFI/BOOT").mkdir(parents=True)
+    shutil.copy(work / "BOOTX64.EFI", folder / "EFI/BOOT")
+    (folder / "grub").mkdir()
+    (folder / "grub/grub.cfg").write_text(_GRUB)
     return folder
 
 
@@ -128,15 +97,11 @@ def assemble(board: Board, parts: dict[str, Path], out: Path) -> None:
 
 
 def _table(board: Board, sizes: tuple[int, ...]) -> str:
-    kinds = ("uefi", "linux", "linux", "linux") if board.label == "gpt" else ("c, bootable", "83", "83", "83")
+    kinds = ("uefi", "linux", "linux", "linux")
     names = ("boot", *(f"system-{slot}" for slot in SLOTS), "data")
-    lines = [f"label: {board.label}"]
-    if board.label == "gpt":
-        lines.append(f"label-id: {uuid.uuid5(uuid.NAMESPACE_OID, board.name)}")
-    else:
-        lines.append("label-id: 0x6d6f6461")
+    lines = ["label: gpt", f"label-id: {uuid.uuid5(uuid.NAMESPACE_OID, board.name)}"]
     for number, (size, kind, name) in enumerate(zip(sizes, kinds, names, strict=True)):
         start = f"start={START_MB}MiB, " if number == 0 else ""
-        own = f", name={name}, uuid={uuid.uuid5(uuid.NAMESPACE_OID, name)}" if board.label == "gpt" else ""
-        lines.append(f"{start}size={size}MiB, type={kind}{own}")
+        own = f"name={name}, uuid={uuid.uuid5(uuid.NAMESPACE_OID, name)}"
+        lines.append(f"{start}size={size}MiB, type={kind}, {own}")
     return "\n".join(lines) + "\n"

@@ -17,7 +17,6 @@ HERE = Path(__file__).resolve().parent
 TREE = HERE.parent
 HOME = "opt/modality-agent"
 PLATFORMS = {"amd64": "x86_64", "arm64": "aarch64"}
-MULTIARCH = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
 LEFT_OUT = (
     "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*", "/usr/share/doc/*", "/usr/lib/*/libLLVM*",
     "/usr/lib/*/dri/*", "/usr/lib/*/libgallium*", "/etc/kernel/postinst.d/initramfs-tools",
@@ -36,14 +35,14 @@ REMOVED = (
     "usr/share/fonts",
 )  # fmt: skip
 ENABLED = (
-    "systemd-networkd", "systemd-resolved", "systemd-timesyncd", "nftables", "modality-agent", 
-    "modality-agent-places", "modality-agent-enrol", "modality-agent-doors", "modality-agent-prove",
+    "systemd-networkd", "systemd-resolved", "systemd-timesyncd", "nftables", "modality-agent",
+    "modality-agent-places", "modality-agent-enrol", "modality-agent-doors",
 )  # fmt: skip
 MASKED = (
     "getty.target", "getty@.service", "getty-static.service", "serial-getty@.service", "console-getty.service",
     "container-getty@.service", "autovt@.service", "systemd-networkd-wait-online.service", "e2scrub_reap.service",
     "e2scrub_all.timer", "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "debug-shell.service",
-    "systemd-firstboot.service", "saned.socket", "ctrl-alt-del.target", "fstrim.timer", "rauc-mark-good.service",
+    "systemd-firstboot.service", "saned.socket", "ctrl-alt-del.target", "fstrim.timer",
     "systemd-hibernate-clear.service", "hibernate.target", "suspend.target", "sleep.target",
     "systemd-boot-random-seed.service", "grub-common.service", "ldconfig.service", "systemd-update-done.service",
 )  # fmt: skip
@@ -78,8 +77,6 @@ def base(board: Board, cache: Path, epoch: int) -> Path:
     made = cache / f"base-{board.name}-{hashlib.sha256(asked.encode()).hexdigest()[:12]}.tar"
     if made.exists():
         return made
-    if board.architecture != "amd64":
-        _foreign()
     cache.mkdir(parents=True, exist_ok=True)
     part = made.with_suffix(".part")
     run(
@@ -93,15 +90,6 @@ def base(board: Board, cache: Path, epoch: int) -> Path:
     )  # fmt: skip
     part.rename(made)
     return made
-
-
-def _foreign() -> None:
-    """Let this machine run programs of another processor (qemu-user-static through binfmt_misc)."""
-    known = Path("/proc/sys/fs/binfmt_misc")
-    if not (known / "register").exists():
-        run("mount", "-t", "binfmt_misc", "binfmt_misc", known)
-    if not (known / "qemu-aarch64").exists():
-        (known / "register").write_bytes(Path("/usr/lib/binfmt.d/qemu-aarch64.conf").read_bytes())
 
 
 def unpack(archive: Path, root: Path) -> None:
@@ -153,14 +141,10 @@ def _from_source(board: Board, root: Path) -> None:
     (root / "usr/bin/modality-agent").symlink_to("/opt/modality-agent/bin/modality-agent")
 
 
-def configure(board: Board, root: Path, version: str, keyring: Path, epoch: int) -> None:
+def configure(board: Board, root: Path, version: str, epoch: int) -> None:
     """Make the appliance: our files, units on and off, nobody who can log in, kernel and initrd in /boot."""
     shutil.copytree(HERE / "files", root, dirs_exist_ok=True, symlinks=True)
     run("chown", "-R", "0:0", root / "etc", root / "usr/lib/modality-agent-image")
-    rauc = root / "etc/rauc/system.conf"
-    rauc.write_text((root / "etc/rauc/system.conf.in").read_text().replace("@BOARD@", board.name))
-    (root / "etc/rauc/system.conf.in").unlink()
-    shutil.copy(keyring, root / "etc/rauc/keyring.pem")
     (root / "etc/modality-agent").mkdir(exist_ok=True)
     if not (root / "etc/modality-agent/profiles").exists():
         shutil.copytree(TREE / "config/profiles", root / "etc/modality-agent/profiles")
@@ -202,11 +186,9 @@ def _kernel(board: Board, root: Path) -> None:
     for left in [p for p in boot.iterdir() if p.name not in ("vmlinuz", "initrd.img")]:
         shutil.rmtree(left) if left.is_dir() else left.unlink()
     words = f"{board.command_line} {board.console}"
-    if board.label == "gpt":
-        (boot / "start.cfg").write_text(
-            f"linux /$pick/vmlinuz modality.slot=$pick rauc.slot=$pick {words}\ninitrd /$pick/initrd.img\n"
-        )
-    (boot / "cmdline.txt").write_text(f"modality.slot=a rauc.slot=a {words}\n")
+    (boot / "start.cfg").write_text(
+        f"linux /$pick/vmlinuz modality.slot=$pick {words}\ninitrd /$pick/initrd.img\n"
+    )
     for name in ("vmlinuz", "vmlinuz.old", "initrd.img", "initrd.img.old"):
         (root / name).unlink(missing_ok=True)
 

@@ -170,7 +170,7 @@ class Story:
         memory = self.guest.sh(_MEMORY)
         print(memory, flush=True)
         print(self.guest.sh("systemd-analyze time 2>/dev/null || true").strip(), flush=True)
-        mine = "grep -E 'modality-agent|rauc|resolved|timesync'"
+        mine = "grep -E 'modality-agent|resolved|timesync'"
         units = f"systemd-analyze security --no-pager 2>/dev/null | {mine} || true"
         print(self.guest.sh(units, 300), flush=True)
         return ""

@@ -27,7 +27,7 @@ from tests.system.world import PAUSE, Json, Sandbox, wait_for
 
 SURNAMES = ("Ґалаґан", "О’Коннор", "Коваль^Олена", "Щербак")
 SLOW_S = 400
-WORDS = "modality.slot=a rauc.slot=a ro quiet panic=10 fsck.repair=yes net.ifnames=0 console=ttyS0"
+WORDS = "modality.slot=a ro quiet panic=10 fsck.repair=yes net.ifnames=0 console=ttyS0"
 
 
 class Box:
