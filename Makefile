@@ -21,8 +21,8 @@ demo: prepare-run ## watch the main job happen (SOURCE=clip, film, paper, screen
 	@.venv/bin/modality-agent demo $(if $(KEEP),--keep) $(if $(SOURCE),--source $(SOURCE))
 
 test: prepare-test ## run every test against real peers, 36 kills included (WORKERS=3 at the same time)
-	@$(PY) -m pytest -q -n $(WORKERS) --dist loadfile -m 'not web and not alone'
-	@$(PY) -m pytest -q -m 'alone and not web'
+	@$(PY) -m pytest -q -n $(WORKERS) --dist loadfile -m 'not web and not alone and not machine and not appliance'
+	@$(PY) -m pytest -q -m 'alone and not web and not machine and not appliance'
 
 test-web: prepare-test ## drive a real browser through every screen; pictures stay in build/screenshots
 	@$(PY) -m pytest -q tests/web -m "" -n 2 --dist loadfile

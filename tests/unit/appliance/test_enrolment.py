@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from hypothesis import given
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from agent import pki
 from agent.cli.appliance import _identity
+from agent.cli.main import cli
 from agent.config.load import load
 from agent.enrolling import REFUSED, REQUEST, AlreadyEnrolled, Owner, enrol, take_certificate
 from agent.enrolment import DATA_FOLDER, EnrolmentError, configuration_text, files, parse
@@ -157,3 +159,14 @@ def test_no_bytes_do_anything_but_be_refused(data: bytes) -> None:
     except EnrolmentError:
         return
     assert "config.toml" in list(files(told))[-1]
+
+
+def test_the_command_says_what_it_cannot_put_to_use(tmp_path: Path, ca: pki.Identity) -> None:
+    source, folder = tmp_path / "modality-agent-enrol.toml", box_folder(tmp_path)
+    source.write_bytes(enrolment(ca, site='time_servers = ["ntp.hospital.example"]'))
+    done = CliRunner().invoke(cli, ["--config", str(folder / "config.toml"), "enrol", str(source)])
+    assert done.exit_code == 0, done.output
+    for said in ("enrolled", "certificate request", "not put to use here"):
+        assert said in done.output
+    assert load(folder / "config.toml").box.name == "Кабінет УЗД"
+    assert (folder / "tls/box.key").stat().st_mode & 0o777 == 0o600
