@@ -238,6 +238,10 @@ class Story:
                 self.guest.qmp("input-send-event", events=[key])
 
 
+_WHY = """journalctl -b --no-pager -t kernel --grep 'modality|oom|Killed' | tail -20
+journalctl -b --no-pager -t systemd -t modality-agent | tail -60
+journalctl -b --no-pager -o json -p warning -t modality-agent --output-fields=MESSAGE,AGENT_WORKER,AGENT_CODE,AGENT_WHERE | tail -5
+systemctl --failed --no-pager"""
 _MEMORY = """for p in /proc/[0-9]*; do
   rss=$(awk '/^VmRSS/{print $2}' $p/status 2>/dev/null); [ -n "$rss" ] || continue
   echo "$((rss/1024)) MiB $(tr '\\0' ' ' < $p/cmdline | cut -c1-70)"
@@ -282,7 +286,7 @@ def main() -> int:
         except BaseException:
             print(guest.log_tail(), flush=True)
             with suppress(Exception):
-                print(guest.ask(sh="journalctl -b --no-pager | tail -60; systemctl --failed")["out"], flush=True)
+                print(guest.ask(sh=_WHY)["out"], flush=True)
             raise
         finally:
             guest.stop()
