@@ -240,7 +240,7 @@ class Story:
 
 _WHY = """journalctl -b --no-pager -t kernel --grep 'modality|oom|Killed' | tail -20
 journalctl -b --no-pager -t systemd -t modality-agent | tail -60
-journalctl -b --no-pager -o json -p warning -t modality-agent --output-fields=MESSAGE,AGENT_WORKER,AGENT_CODE,AGENT_WHERE | tail -5
+journalctl -b --no-pager -o json -p warning -t modality-agent | grep -o 'AGENT_[A-Z]*":[^,]*' | tail -20
 systemctl --failed --no-pager"""
 _MEMORY = """for p in /proc/[0-9]*; do
   rss=$(awk '/^VmRSS/{print $2}' $p/status 2>/dev/null); [ -n "$rss" ] || continue
