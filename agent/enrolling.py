@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.config.check import check
-from agent.enrolment import CERTIFICATE, CONFIGURATION, KEY, PRIVATE, Enrolment, EnrolmentError, files, parse
-from agent.error import AgentError, Blame
+from agent.enrolment import CERTIFICATE, CONFIGURATION, KEY, PRIVATE, Enrolment, files, parse
+from agent.enrolment_errors import AlreadyEnrolled, EnrolmentError
 from agent.spool import fsync_folder
 
 REQUEST = "modality-agent-request.csr"
@@ -24,14 +24,6 @@ _STAGE = ".enrolling"
 
 MakeIdentity = Callable[[Path, str], tuple[Path, Path, Path]]
 """Makes an identity for a name in a folder; returns its certificate request, a placeholder certificate and the key."""
-
-
-class AlreadyEnrolled(AgentError):
-    """This box belongs to a site already; the enrolment file was not used."""
-
-    code = "E-02"
-    blame = Blame.PERSON
-    hint = "Reset the box to its factory state first, if it is to move to another site."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,9 +151,9 @@ def take_certificate(source: Path, folder: Path, owner: Owner) -> None:
         trusted.load_verify_locations(stage)
     except (ssl.SSLError, OSError) as e:
         stage.unlink(missing_ok=True)
-        why = "The certificate does not belong to the key of this box, or is no certificate in PEM form."
-        _note(source.with_name(REFUSED), why)
-        raise EnrolmentError(why) from e
+        refused = EnrolmentError("The certificate does not belong to the key of this box, or is no PEM certificate.")
+        _note(source.with_name(REFUSED), str(refused))
+        raise refused from e
     stage.replace(folder / CERTIFICATE)
     fsync_folder(folder / "tls")
     source.unlink()

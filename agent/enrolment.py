@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_interface
 from typing import Any
 
-from agent.error import AgentError, Blame
+from agent.enrolment_errors import EnrolmentError
 
 FORMAT = 1
 DATA_FOLDER = "/var/lib/modality-agent"
@@ -41,18 +41,6 @@ _TABLES = {
     "site.network": {"address", "gateway", "dns"},
     "certificates": {"authority", "certificate", "key"},
 }
-
-
-class EnrolmentError(AgentError):
-    """The enrolment file cannot be used; nothing was changed."""
-
-    code = "E-01"
-    blame = Blame.PERSON
-    hint = "Correct the file as docs/appliance.md describes it, and put it on the boot partition or a stick again."
-
-    def __init__(self, *problems: str) -> None:
-        super().__init__(" ".join(problems))
-        self.problems = problems
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,8 +18,9 @@ from agent import pki
 from agent.cli.appliance import _identity
 from agent.cli.main import cli
 from agent.config.load import load
-from agent.enrolling import REFUSED, REQUEST, AlreadyEnrolled, Owner, enrol, take_certificate
-from agent.enrolment import DATA_FOLDER, EnrolmentError, configuration_text, files, parse
+from agent.enrolling import REFUSED, REQUEST, Owner, enrol, take_certificate
+from agent.enrolment import DATA_FOLDER, configuration_text, files, parse
+from agent.enrolment_errors import AlreadyEnrolled, EnrolmentError
 
 OWNER = Owner(uid=os.getuid(), gid=os.getgid())
 VALIDITY = pki.Validity(not_before=datetime(2026, 1, 1, tzinfo=UTC), not_after=datetime.now(UTC) + timedelta(days=9))
