@@ -87,7 +87,7 @@ class Story:
     def choose(self) -> str:
         wait_for("the worklist", lambda: self.post("/worklist/refresh")["entries"], SLOW_S)
         self.type(PATIENT)
-        scan = wait_for("the scan", lambda: self.get(f"/sources/{SOURCE}/scan").get("text"), SLOW_S)
+        scan = wait_for("the scan", lambda: (self.get(f"/sources/{SOURCE}/scan") or {}).get("text"), SLOW_S)
         assert scan == PATIENT, scan
         entries = self.post("/worklist/refresh")["entries"]
         (entry,) = [e for e in entries if e["patient"]["patient_id"] == scan]
@@ -209,7 +209,7 @@ class Story:
         self.pedal.line("cts", on=False)
 
     def open_emergency(self) -> None:
-        self.exam = self.post("/exams", {"source": SOURCE, "kind": "emergency"})
+        self.exam = self.post("/exams/emergency", {"source": SOURCE})
 
     def finish_and_receive(self, uid: str) -> Any:
         self.post(f"/exams/{self.exam['exam_id']}/finish")
