@@ -1,8 +1,8 @@
 """`make appliance-test`: the product image, unmodified, from the first start to the object in the PACS, under QEMU.
 
 A hospital around it (RIS, PACS, time server on this machine), a legacy device on its grabber (the kernel's vivid), a
-pedal on a USB serial adapter, a barcode reader, a stick with the enrolment file. The last line says what was shown
-and how long each part took.
+stick with the enrolment file. The press comes over the control socket. The last line says what was shown and how long
+each part took.
 """
 
 from __future__ import annotations
@@ -21,9 +21,8 @@ from agent.errors import AgentError
 from drivers.simulator.counter import read_counter
 from tests.appliance.guest import Guest, ServiceSilent, fat_stick
 from tests.appliance.image import image, manifest, missing
-from tests.appliance.site import HOST, enrolment, site_in
-from tests.peers.ftdi import Adapter
-from tests.system.world import PAUSE, Json, Sandbox, wait_for
+from tests.appliance.site import enrolment, site_in
+from tests.system.world import Json, Sandbox, wait_for
 
 SOURCE = "us1"
 PATIENT, NAME = "UA-00013", "Коваль^Олена^Іванівна"
@@ -40,7 +39,6 @@ class Story:
 
     def __init__(self, folder: Path, guest: Guest, sandbox: Sandbox) -> None:
         self.folder, self.guest, self.sandbox = folder, guest, sandbox
-        self.pedal = Adapter()
         self.parts: list[tuple[str, float]] = []
         self.exam: Json = {}
 
@@ -65,7 +63,8 @@ class Story:
         return "PAL on the grabber's S-Video input"
 
     def enrol(self) -> str:
-        stick = fat_stick(self.folder, "enrol.img", {"modality-agent-enrol.toml": enrolment(self.sandbox)})
+        told = enrolment(self.sandbox, pedal=False, reader=False)
+        stick = fat_stick(self.folder, "enrol.img", {"modality-agent-enrol.toml": told})
         assert b"PRIVATE KEY" in stick.read_bytes()
         self.guest.plug_stick(stick, "enrol")
         enrolled = "test -e /etc/modality-agent/config.toml"
@@ -85,65 +84,19 @@ class Story:
         return f"signal {self.source()['geometry']}, clock synchronised"
 
     def choose(self) -> str:
-        wait_for("the worklist", lambda: self.post("/worklist/refresh")["entries"], SLOW_S)
-        self.type(PATIENT)
-        scan = wait_for("the scan", lambda: (self.get(f"/sources/{SOURCE}/scan") or {}).get("text"), SLOW_S)
-        assert scan == PATIENT, scan
-        entries = self.post("/worklist/refresh")["entries"]
-        (entry,) = [e for e in entries if e["patient"]["patient_id"] == scan]
-        chosen = {"key": entry["key"], "digest": entry["digest"], "typed": scan}
-        self.exam = self.post("/exams", {"source": SOURCE, **chosen})
-        return "scanned with a keyboard wedge, opened"
-
-    def plug_pedal(self) -> str:
-        port = self.pedal.serve()
-        self.guest.sh(f"modprobe vhci_hcd && python3 /run/test/usbip_attach.py {HOST} {port} && udevadm settle")
-        wait_for("the adapter", lambda: self.guest.ask(sh="test -e /dev/serial/by-id/*PEDAL001*")["rc"] == 0, 60)
-        PAUSE.wait(10)  # the trigger's child finds it within its own time
-        return "a USB serial adapter over USB/IP, driven by ftdi_sio"
+        entries = wait_for("the worklist", lambda: self.post("/worklist/refresh")["entries"], SLOW_S)
+        (entry,) = [e for e in entries if e["patient"]["patient_id"] == PATIENT]
+        self.exam = self.post("/exams", {"source": SOURCE, "key": entry["key"], "digest": entry["digest"]})
+        return "from the RIS over mutual TLS"
 
     def press(self) -> str:
         before = self.guest.boottime_ms()
-        self.step_on()
-        frame = wait_for("the picture", lambda: self.frames()[0:1], SLOW_S)[0]
+        frame = self.post(f"/sources/{SOURCE}/capture", {"trigger_id": "press-1"})
         arrived = self.finish_and_receive(frame["sop_instance_uid"])
         assert (str(arrived.PatientName), str(arrived.PatientID)) == (NAME, PATIENT)
         age = read_counter(arrived.pixel_array) - before
         assert age > -QUEUE_MS, f"the picture is {-age} ms older than the press"
         return f"{arrived.Rows}×{arrived.Columns}, made {age} ms after the test was about to press"
-
-    def no_signal(self) -> str:
-        self.open_emergency()
-        self.vivid("Standard Signal Mode", 1)
-        source = wait_for("the loss is told", lambda: self.source_if(lambda s: s["signal"] == "no signal"), SLOW_S)
-        try:
-            self.post(f"/sources/{SOURCE}/capture", {"trigger_id": "without-signal"})
-            raise AssertionError("a picture was taken without a signal")
-        except AgentError as e:
-            said = f"{e.message} {e.hint}"
-        self.vivid("Standard Signal Mode", 0)
-        wait_for("the signal is back", lambda: self.source()["signal"] == "present", SLOW_S)
-        return f"“{source['advice'] or source['reason']}”; a press: “{said}”"
-
-    def standard(self) -> str:
-        self.guest.sh("pkill -f 'legacy_device.py fee[d]'; sleep 1; true")
-        self.vivid("Loop Video", 0)
-        self.vivid("Standard", 0)
-        self.vivid("Standard Signal Mode", 4)
-        wait_for("NTSC", lambda: "480" in self.source()["geometry"] and self.source()["signal"] == "present", SLOW_S)
-        self.step_on()
-        frame = wait_for("the picture", lambda: self.frames()[0:1], SLOW_S)[0]
-        arrived = self.finish_and_receive(frame["sop_instance_uid"])
-        assert arrived.Rows == 480, arrived.Rows
-        return f"followed by itself: {self.source()['geometry']}, object {arrived.Rows}×{arrived.Columns}"
-
-    def hang(self) -> str:
-        pid = self.child()
-        self.guest.sh(f"kill -STOP {pid}")
-        begun = monotonic()
-        wait_for("another source child", lambda: self.child() not in ("", pid), SLOW_S)
-        wait_for("the signal is back", lambda: self.source()["signal"] == "present", SLOW_S)
-        return f"seen and replaced within {monotonic() - begun:.0f} s"
 
     def closed(self) -> str:
         """The box is closed: ports, accounts, consoles, writes, core dumps, names in logs."""
@@ -188,54 +141,14 @@ class Story:
             return dict(self.get("/sources")[0])
         return {"signal": "", "geometry": "", "state": "", "advice": "", "reason": ""}
 
-    def source_if(self, holds: Callable[[Json], bool]) -> Json | None:
-        told = self.source()
-        return told if holds(told) else None
-
-    def frames(self) -> list[Json]:
-        return list(self.get(f"/exams/{self.exam['exam_id']}")["frames"])
-
-    def vivid(self, name: str, value: int) -> None:
-        self.guest.sh(f"{DEVICE} set '{name}' {value}")
-
-    def child(self) -> str:
-        script = "for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline 2>/dev/null | grep -q -- '-m drivers.host' && "
-        script += "grep -lq v4l2 $p/maps $p/environ 2>/dev/null; done; pgrep -f -- '-m drivers.hos[t]' | head -1"
-        return str(self.guest.ask(sh=script)["out"]).strip()
-
-    def step_on(self) -> None:
-        self.pedal.line("cts", on=True)
-        PAUSE.wait(0.5)
-        self.pedal.line("cts", on=False)
-
-    def open_emergency(self) -> None:
-        self.exam = self.post("/exams/emergency", {"source": SOURCE})
-
     def finish_and_receive(self, uid: str) -> Any:
         self.post(f"/exams/{self.exam['exam_id']}/finish")
-        if self.exam["kind"] == "emergency":
-            self.post(f"/exams/{self.exam['exam_id']}/release")
         one = wait_for(
             "the object at the PACS",
             lambda: [r for r in self.sandbox.received() if r.sop_instance_uid == uid],
             SLOW_S,
         )[0]
         return dcmread(one.path)
-
-    def type(self, text: str) -> None:
-        """Type as a barcode reader does, Enter at the end."""
-        for character in text:
-            if character.isupper():
-                self.chord("shift", character.lower())
-            else:
-                self.guest.keys([{"-": "minus"}.get(character, character)])
-        self.guest.keys(["ret"])
-
-    def chord(self, *codes: str) -> None:
-        for down, order in ((True, codes), (False, codes[::-1])):
-            for code in order:
-                key = {"type": "key", "data": {"down": down, "key": {"type": "qcode", "data": code}}}
-                self.guest.qmp("input-send-event", events=[key])
 
 
 _WHY = """journalctl -b --no-pager -t kernel --grep 'modality|oom|Killed' | tail -20
@@ -256,11 +169,7 @@ def tell(story: Story) -> None:
         ("enrolled", story.enrol),
         ("ready", story.ready),
         ("patient chosen", story.choose),
-        ("pedal plugged in", story.plug_pedal),
-        ("pedal → PACS", story.press),
-        ("signal lost and found", story.no_signal),
-        ("PAL → NTSC", story.standard),
-        ("source child hung", story.hang),
+        ("capture → PACS", story.press),
         ("closed", story.closed),
         ("figures", story.figures),
     ):
