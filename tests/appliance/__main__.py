@@ -86,8 +86,9 @@ class Story:
     def choose(self) -> str:
         entries = wait_for("the worklist", lambda: self.post("/worklist/refresh")["entries"], SLOW_S)
         (entry,) = [e for e in entries if e["patient"]["patient_id"] == PATIENT]
-        self.exam = self.post("/exams", {"source": SOURCE, "key": entry["key"], "digest": entry["digest"]})
-        return "from the RIS over mutual TLS"
+        chosen = {"key": entry["key"], "digest": entry["digest"], "mode": "reenter", "typed": PATIENT}
+        self.exam = self.post("/exams", {"source": SOURCE, **chosen})
+        return "from the RIS over mutual TLS, the number typed again"
 
     def press(self) -> str:
         before = self.guest.boottime_ms()
