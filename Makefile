@@ -28,7 +28,7 @@ test-web: prepare-test ## drive a real browser through every screen; pictures st
 	@$(PY) -m pytest -q tests/web -m "" -n 2 --dist loadfile
 
 check: prepare-test ## ruff, strict mypy and the rules of the house, under a minute
-	@.venv/bin/ruff check agent drivers tests
+	@.venv/bin/ruff check agent drivers tests image packaging
 	@.venv/bin/mypy
 	@$(PY) -m pytest -q tests/unit/test_house_rules.py
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from agent import assembly_administration, assembly_review, service
+from agent import assembly_administration, assembly_operations, assembly_review, service
 from agent.actor import Actor
 from agent.assembly_accounts import AccountRooms, audit_trail
 from agent.assembly_delivery import STEPS_QUEUE, Deliveries
@@ -30,10 +31,11 @@ from agent.config_change import ConfigChange
 from agent.delivery import Destination
 from agent.devices import Device, Devices
 from agent.errors import AgentError
+from agent.health import limits
 from agent.input_test import InputTests
 from agent.launcher import Launcher
 from agent.listening import ListenerRules, Listening
-from agent.metrics import Metrics
+from agent.metrics import Metrics, Surroundings, counted
 from agent.ops.progress import Progress
 from agent.peers import Peers
 from agent.retention import Retention, RetentionRules
@@ -42,6 +44,7 @@ from agent.source_setup import source_setup
 from agent.spool import Spool, Steps
 from agent.store import Exam, Store
 from agent.store.transition import Stamp
+from agent.tally import SEND, Tally
 from agent.tray import Tray
 from agent.triggers import Triggers
 from agent.web.look import Look
@@ -73,6 +76,10 @@ class Ground:
     anchor: Anchor
     config_change: ConfigChange
     restart: Callable[[], None]
+    clock_offset_s: Callable[[], float]
+    life_used: Callable[[], dict[str, float]]
+    tally: Tally = field(default_factory=Tally)
+    """What is counted in this run."""
 
 
 class House:
@@ -144,9 +151,11 @@ class House:
             self._c, ground.store, ground.anchor, ground.launcher, stamp=self._now, expect=ground.progress.expect
         )
         self.certificates = self._certificates()
+        self.alerting = assembly_operations.alerting(ground, self.changes, ground.progress.expect)
         self.service = self._service()
         metrics = self._metrics()
         self.service.box.metrics, self.service.box.images_left = metrics.text, metrics.images_left
+        self.service.box.tally = ground.tally
         look = Look(pixels_per_mm=self._c.ui.pixels_per_mm, sounds=self._c.ui.sounds)
         self.server = server(self._c.web, self.service, ground.root, look)
         self.changes.listen(self._changed)
@@ -195,6 +204,7 @@ class House:
         return Service(
             administration=assembly_administration.administration(administered, self.config_watch),
             box=overview,
+            health=self._health(overview),
             patients=patients,
             exams=exams,
             captures=Captures(self.devices, self.exams, self.clips, self.scans, g.clock, patients, rooms.control),
@@ -207,6 +217,19 @@ class House:
             changes=self.changes,
             accounts=self.accounts.service,
             audit=service.Audit(g.store, g.anchor, stamp=g.stamp),
+        )
+
+    def _health(self, overview: Overview) -> service.Health:
+        return service.Health(
+            self._g.store,
+            self._g.clock,
+            limits(self._c.health.model_dump()),
+            sources=overview.sources,
+            destinations=tuple(self.destinations),
+            worklist=self._c.worklist is not None,
+            audit=bool(self._c.audit.host),
+            images_left=lambda: overview.images_left(),  # noqa: PLW0108 - it is set later
+            certificates=self.certificates.expiry,
         )
 
     def _exam_facts(self, source: str) -> dict[str, str]:
@@ -382,16 +405,20 @@ class House:
         )
 
     def _metrics(self) -> Metrics:
-        return Metrics(
-            self._g.store,
-            self._g.spool,
-            self._g.clock,
-            self.devices,
-            self.destinations,
+        g = self._g
+        around = Surroundings(
             minimum_free_bytes=self._c.delivery.minimum_free_mb * 1_000_000,
             certificates=self.certificates.expiry,
             core_resident_kb=lambda: self.service.box.process().resident_kb,
+            clock_offset_s=g.clock_offset_s,
+            life_used=g.life_used,
+            channels=self.alerting.channels if self.alerting else (),
         )
+        worklist = self.worklist if self._c.worklist else None
+        g.store.audit.heard = partial(counted, g.tally)
+        for destination in self.destinations.values():
+            destination.took = partial(g.tally.took, SEND)
+        return Metrics(g.store, g.spool, g.clock, self.devices, self.destinations, worklist, around, g.tally)
 
     def interrupt(self) -> None:
         """Wake every worker that waits, so that a stop is noticed at once."""
@@ -402,6 +429,7 @@ class House:
         self.tray.wake()
         self.rooms.order_check.wake()
         self.pictures.wake()
+        self.audit.wake()
         for name in self.devices.names():
             self.devices.get(name).wake()
 
@@ -420,6 +448,7 @@ class House:
             "retention": self.retention.run,
             "certificates": self.certificates.run,
             "configuration": self.config_watch.run,
+            **({"alerts": self.alerting.run} if self.alerting else {}),
             **({"listener": self.listening.run} if self.listening else {}),
             **{f"delivery-{name}": destination.run for name, destination in self.destinations.items()},
             **{f"source-{name}": self.devices.get(name).run for name in self.devices.names()},

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from agent import __version__
@@ -27,6 +28,8 @@ from agent.order_check import OrderCheck
 from agent.scans import Scans
 from agent.service import Exams, Patients
 from agent.service.corrections import Corrections
+from agent.store import Exam
+from agent.tally import COMMIT
 from agent.worklist import Worklist, WorklistRules
 
 if TYPE_CHECKING:
@@ -92,8 +95,14 @@ def exam_rooms(
     choices = Choices(g.store, g.clock, scans, rules)
     order_check = _order_check(g, worklist, changes, worker)
     exams.first_press = order_check.ask
+    exams.ticked = partial(g.tally.took, COMMIT)
+
+    def opened(exam: Exam) -> None:
+        g.tally.add("agent_confirm_total", mode=exam.snapshot.confirmation)
+        order_check.ask(exam)
+
     opening = Opening(
-        g.store, devices, g.clock, exams, choices, equipment=equipment, uids=new_uid, opened=order_check.ask
+        g.store, devices, g.clock, exams, choices, equipment=equipment, uids=new_uid, opened=opened
     )
     moving = Moving(g.store, g.spool, devices, exams, uids=new_uid, steps=g.steps)
     dating = Dating(g.store, g.clock, g.boot_id, stamp=g.stamp)

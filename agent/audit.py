@@ -16,7 +16,7 @@ from typing import Any
 from agent.audit_anchor import Anchor, leads_through
 from agent.audit_event import SECURITY_CONFIGURED, Result
 from agent.child import AUDIT, Child
-from agent.errors import AgentError
+from agent.errors import AgentError, ChildDied
 from agent.launcher import Launcher
 from agent.model import TlsMaterial
 from agent.store import AuditRow, Stamp, Store
@@ -94,6 +94,7 @@ class AuditTrail:
         self._stamp, self._turned = stamp, turned
         self._child: Child | None = None
         self._failures, self._not_before = 0, 0.0
+        self._stopping = False
 
     def run(self, stop: threading.Event) -> None:
         """Turn every two seconds until `stop`, and once more at the end; the thread's main loop."""
@@ -105,6 +106,14 @@ class AuditTrail:
             self.keep_anchor()
         finally:
             self._close()
+
+    def wake(self) -> None:
+        """Let go of a repository that is waited for, so that a stop is noticed at once; from any thread."""
+        self._stopping = True
+        child = self._child
+        if child is not None:
+            with suppress(AgentError):
+                child.stop()
 
     def turn(self) -> None:
         """Do everything once."""
@@ -137,11 +146,15 @@ class AuditTrail:
                     self._store.records.clear_alarm(UNDELIVERED, "audit", stamp)
         except AgentError as e:
             self._close()
+            if self._stopping:
+                return
             self._failures += 1
             self._not_before = stamp.unix + min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2.0 ** min(self._failures - 1, 10))
             self._store.records.raise_alarm(UNDELIVERED, "audit", e.message, stamp)
 
     def _send(self, repository: Repository, rows: list[AuditRow]) -> None:
+        if self._stopping:
+            raise ChildDied
         if self._child is None or self._child.death is not None:
             self._child = Child(AUDIT, self._launcher)
             self._child.wait_ready()

@@ -42,6 +42,9 @@ PEER = ChildKind(name="peer", module="agent.dimse", data_limit_mb=512, resident_
 AUDIT = ChildKind(
     name="audit", module="agent.syslog", data_limit_mb=256, resident_limit_mb=100, beat_timeout_s=90.0, place="peer"
 )
+ALERT = ChildKind(
+    name="alert", module="agent.telling", data_limit_mb=256, resident_limit_mb=100, beat_timeout_s=90.0, place="peer"
+)
 LISTENER = ChildKind(
     name="listener",
     module="agent.dimse.listener",
@@ -50,7 +53,7 @@ LISTENER = ChildKind(
     beats_while_busy=True,
     place="peer",
 )
-KINDS = (SOURCE, SCREEN, BUILD, PEER, AUDIT, LISTENER)
+KINDS = (SOURCE, SCREEN, BUILD, PEER, AUDIT, ALERT, LISTENER)
 
 
 class Child:

@@ -71,6 +71,9 @@ class Destination:
         self._store, self._peers, self._clock, self._errands = store, peers, clock, errands
         self._luck, self._stamp, self._notice, self._turned, self._moved = luck, stamp, notice, turned, moved
         self._retried_first = False
+        self.took: Callable[[float], None] = lambda _seconds: None
+        """Told how long each object took that was sent: from its claim, or from the answer before it."""
+        self._since = 0.0
         self._wake = threading.Event()
 
     @property
@@ -121,6 +124,7 @@ class Destination:
         if not jobs:
             self._notice("exam", "")  # what was due waits for renditions now: somebody has to make them
         for kind, same in groupby(sorted(jobs, key=lambda job: job.kind), key=lambda job: job.kind):
+            self._since = self._clock.monotonic()
             self._errands[kind].run(list(same), self._settle)
         for exam_id in self._store.exams.close_delivered(self._stamp()) if jobs else ():
             self._store.exams.close_committed(exam_id, self._stamp())  # where every report came before this delivery
@@ -195,7 +199,14 @@ class Destination:
             self._store.jobs.settle(job, decision.event, outcome, due, stamp, counts=decision.counts)
         if decision.belief != "answered" or (belief and belief.state is not DestinationState.UP):
             self._believe(decision, outcome)
+        self._measure(job, outcome)
         self._notice("exam", job.exam_id)
+
+    def _measure(self, job: Job, outcome: Outcome) -> None:
+        now = self._clock.monotonic()
+        if job.kind == STORE and outcome.sent:
+            self.took(now - self._since)
+        self._since = now
 
     def _took_another_way(self, job: Job, outcome: Outcome) -> bool:
         """Have an object sent in another syntax, or a step created again, instead of holding the job."""

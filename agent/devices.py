@@ -79,6 +79,8 @@ class Device:
         self._turned = turned
         self._child: Child | None = None
         self._failures = 0
+        self.restarts = 0
+        """How often it had to begin anew in this run because it crashed, hung or was unplugged."""
         self._viewers = 0
         self._preview: tuple[int, bytes] = (0, b"")
         self._fresh = threading.Condition()
@@ -139,6 +141,7 @@ class Device:
 
     def _fail(self, error: AgentError) -> None:
         self._failures += 1
+        self.restarts += 1
         event = "failed too often" if self._failures >= BROKEN_AFTER else "failed"
         self._become(event, reason=error.message, advice=error.hint)
 

@@ -97,6 +97,8 @@ class Examinations:
         self.last_refusal: dict[str, Refusal] = {}
         self.closing: Callable[[Exam], None] = lambda _exam: None
         """Called before an exam is closed: what is being recorded for it ends first."""
+        self.ticked: Callable[[float], None] = lambda _seconds: None
+        """Told how long it was from a press to its tick."""
         self.first_press: Callable[[Exam], None] = lambda _exam: None
         """Called when a press comes for an exam without a picture; must not wait."""
 
@@ -177,13 +179,16 @@ class Examinations:
         exam = self.may_capture(source, exam_id)
         with self._capturing[source]:
             done = self._store.frames.by_trigger(press.trigger_id)
-            if done is None:
+            new = done is None
+            if new:
                 self._keep(exam, press)
                 done = self._store.frames.by_trigger(press.trigger_id)
         if done is None or done.record.exam_id != exam.exam_id:
             raise ExamClosed
         self._steps("capture:before-tick")
         self.last_refusal.pop(source, None)
+        if new:
+            self.ticked((self.now_ns() - press.pressed_ns) / 1e9)
         self._notice("exam", exam.exam_id)
         return done
 

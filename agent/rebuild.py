@@ -31,10 +31,11 @@ class RebuildReport:
 
 
 class Rebuild:
-    """One rebuild; run once on an empty database, before anybody else touches store or spool."""
+    """One rebuild; run once before anybody else touches store or spool, on an empty database or, after a restore, for
+    the pictures that are not `known` to it."""
 
-    def __init__(self, store: Store, spool: Spool, stamp: Stamp) -> None:
-        self._store, self._spool, self._stamp = store, spool, stamp
+    def __init__(self, store: Store, spool: Spool, stamp: Stamp, *, known: frozenset[str] | None = None) -> None:
+        self._store, self._spool, self._stamp, self._known = store, spool, stamp, known
         self.report = RebuildReport()
 
     def run(self) -> RebuildReport:
@@ -42,7 +43,8 @@ class Rebuild:
 
         A picture that was moved to another patient comes back there alone; the old file is set aside.
         """
-        headers = [h for name in self._spool.sizes(self._spool.frames, FRAME) if (h := self._header(name)) is not None]
+        names = self._spool.sizes(self._spool.frames, FRAME).keys() - (self._known or frozenset())
+        headers = [h for name in sorted(names) if (h := self._header(name)) is not None]
         moved = {str(h.extra[MOVED_FROM]) for h in headers if MOVED_FROM in h.extra}
         for header in [h for h in headers if h.record.frame_id in moved]:
             self._spool.set_aside(self._spool.frames / f"{header.record.frame_id}{FRAME}")
@@ -50,6 +52,8 @@ class Rebuild:
             headers.remove(header)
         for header in sorted(headers, key=lambda h: (h.record.exam_id, h.record.instance_number)):
             self._bring_back(header)
+        if self._known is not None:
+            return self.report  # whoever restored the rest of it tells
         words = f"The database was lost and rebuilt: {self.report.frames} pictures are held for a person."
         self._store.records.raise_alarm(CODE, "database", words, self._stamp)
         return self.report

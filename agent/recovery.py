@@ -20,6 +20,8 @@ from agent.store import Store
 from agent.store.transition import Stamp
 
 FOUND = "found after power loss"
+LOST = "The file of a captured picture is missing or has another size."
+"""Must never be said: what was acknowledged is not there (promise P1)."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -79,7 +81,7 @@ class BootScan:
             self._adopt(name, found[name])
         for name, (state, size) in known.items():
             if found.get(name) != size and state in (FrameState.CAPTURED, FrameState.BUILT):
-                self._alarm(name, "The file of a captured picture is missing or has another size.")
+                self._alarm(name, LOST)
 
     def _adopt(self, name: str, size: int) -> None:
         path = self._spool.frames / f"{name}{FRAME}"

@@ -25,7 +25,9 @@ from agent.config_change import GOOD_AFTER_S, ConfigChange
 from agent.errors import AgentError, AnotherWriter, ConfigurationError, DatabaseDamaged, DiskFull, StorageError
 from agent.host import SystemClock, boot_id, chacha_configuration, kill_steps, no_core_dumps, own_key
 from agent.ops import journal, manager
+from agent.ops.clock_sync import kernel_offset_s
 from agent.ops.progress import Progress
+from agent.ops.wear import life_used
 from agent.peers import Peers
 from agent.rebuild import Rebuild, set_aside
 from agent.recovery import BootReport, BootScan, lock_data_folder
@@ -54,6 +56,7 @@ class Supervisor:
         self._clock = SystemClock(configuration.box.timezone, host_is_trusted=configuration.box.clock == "host")
         self._stop = threading.Event()
         self._status = EXIT_OK
+        self._late: tuple[str, ...] = ()
         self._threads: list[threading.Thread] = []
 
     def run(self, stop: threading.Event | None = None) -> int:
@@ -135,6 +138,8 @@ class Supervisor:
             anchor=self._anchor,
             config_change=self._change,
             restart=self._restart,
+            clock_offset_s=kernel_offset_s,
+            life_used=life_used,
         )
         if store.dates.clock_confirmed(boot_id()):
             self._clock.vouch()
@@ -224,6 +229,7 @@ class Supervisor:
         until = self._clock.monotonic() + _STOP_TIMEOUT_S
         for thread in self._threads:
             thread.join(timeout=max(0.1, until - self._clock.monotonic()))
+        self._late = tuple(thread.name for thread in self._threads if thread.is_alive())
 
     def _end_run(self, store: Store) -> None:
         try:
@@ -231,7 +237,17 @@ class Supervisor:
                 store.records.end_run(self.stamp())
                 keep_anchor(store, self._anchor)
         finally:
-            store.close()
+            self._leave(store)
+
+    def _leave(self, store: Store) -> None:
+        """Close the database, but never under a worker that still uses it: then the process ends as it stands.
+
+        Everything that was told to be durable is; what the late worker was at is as after a crash.
+        """
+        if self._late:
+            journal.say(logging.WARNING, "workers did not end in time", workers=",".join(self._late))
+            os._exit(self._status)
+        store.close()
 
 
 def _status_line(service: Service) -> str:

@@ -322,3 +322,33 @@ class ProcessView:
     threads: int
     modules: tuple[str, ...]
     """Top-level names of everything that is imported."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthPartView:
+    """One part of the box against its two thresholds."""
+
+    part: str
+    """`disk`, `clock`, `certificate`, `queue`, `source`, `destination`, `worklist` or `audit`."""
+    name: str
+    """Which source, destination or certificate; empty: there is one."""
+    state: str
+    """`ok`, `attention` or `failing`."""
+    value: float
+    unit: str
+    attention_at: float | None
+    failing_at: float | None
+    proven_at: str
+    """When it last did what it is for; empty: not known, or it does nothing by itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthView:
+    """The box in one word, and every part."""
+
+    state: str
+    """The worst of its parts."""
+    at: str
+    parts: tuple[HealthPartView, ...]
+    alarms: int
+    """Open alarms; they do not count into the word."""

@@ -63,6 +63,8 @@ class Worklist:
         self._store, self._peers, self._clock = store, peers, clock
         self._stamp, self._notice, self._turned = stamp, notice, turned
         self._asking = threading.Lock()
+        self.unreadable = 0
+        """Entries of good answers that could not be read, in this run."""
         self.trouble: AgentError | None = None
         """Why the last query failed; None after a good one."""
 
@@ -90,6 +92,7 @@ class Worklist:
         """
         query = self._window()
         answer = self._ask(query)
+        self.unreadable += len(answer.unreadable)
         before = {entry.step for entry in self._store.worklists.get().entries}
         self._store.worklists.replace(answer, self._stamp())
         if not before.issuperset(answer.steps):  # a list that tells of nobody new is no disclosure

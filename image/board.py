@@ -49,8 +49,8 @@ BOARDS = {
             command_line=_COMMAND_LINE,
             initrd_modules=(
                 "virtio_pci", "virtio_blk", "virtio_scsi", "ahci", "nvme", "sd_mod", "usb_storage", "uas", "xhci_pci",
-                "ehci_pci", "mmc_block", "sdhci_pci", "sdhci_acpi", "crc32c_generic", "crc32c_intel", "ext4", "squashfs",
-                "overlay", "vfat",
+                "ehci_pci", "mmc_block", "sdhci_pci", "sdhci_acpi", "crc32c_generic", "crc32c_intel", "ext4",
+                "squashfs", "overlay", "vfat",
             ),
         ),
     )

@@ -21,10 +21,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import bom  # noqa: E402
-import disk  # noqa: E402
-import root as system  # noqa: E402
-from board import BOARDS, SUITE, Board  # noqa: E402
+import bom
+import disk
+import root as system
+from board import BOARDS, SUITE, Board
 
 TREE = system.TREE
 BUILD = TREE / "build/image"
@@ -95,7 +95,8 @@ def _manifest(out: Path, board: Board, version: str) -> dict[str, object]:
     for path in sorted(out.iterdir()):
         if path.name != "manifest.json":
             with path.open("rb") as file:
-                files[path.name] = {"sha256": hashlib.file_digest(file, "sha256").hexdigest(), "size": path.stat().st_size}
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            files[path.name] = {"sha256": digest, "size": path.stat().st_size}
     return {"board": board.name, "version": version, "files": files}
 
 

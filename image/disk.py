@@ -16,9 +16,9 @@ START_MB = 4
 _EMBEDDED = f"search --no-floppy --set=root --label {BOOT_LABEL}\nset prefix=($root)/grub\n"
 _GRUB = "set pick=a\nsource /$pick/start.cfg\nboot\n"
 _MODULES = (
-    "part_gpt fat normal linux search search_label echo test configfile boot reboot sleep "
-    "all_video efi_gop gzio"
-).split()
+    "part_gpt", "fat", "normal", "linux", "search", "search_label", "echo", "test", "configfile", "boot", "reboot",
+    "sleep", "all_video", "efi_gop", "gzio",
+)  # fmt: skip
 
 
 def slot(root: Path, out: Path, epoch: int) -> None:
@@ -91,7 +91,8 @@ def assemble(board: Board, parts: dict[str, Path], out: Path) -> None:
     at = START_MB
     for number, (name, size) in enumerate(zip(("boot", "slot", "", "data"), sizes, strict=True), 1):
         if name:
-            assert parts[name].stat().st_size <= size << 20, f"partition {number} is too small for {name}"
+            if parts[name].stat().st_size > size << 20:
+                raise ValueError(f"partition {number} is too small for {name}")
             run("dd", f"if={parts[name]}", f"of={out}", "bs=1M", f"seek={at}", "conv=notrunc,sparse", "status=none")
         at += size
 

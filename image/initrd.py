@@ -7,7 +7,6 @@ a layer in memory over /var; and gives the box the name (machine-id) that it was
 from __future__ import annotations
 
 import lzma
-import os
 import subprocess
 from pathlib import Path
 
@@ -28,7 +27,9 @@ while ! data=$($B findfs LABEL={label} 2>/dev/null); do
   tries=$((tries+1)); [ $tries -gt 600 ] && {{ echo "no data partition"; $B sleep 5; $B reboot -f; }}; $B sleep 0.1
 done
 disk=${{data%4}}
-$B mount -t squashfs -o ro,noatime,nodev ${{disk}}$part /newroot || {{ echo "slot $slot has no system"; $B sleep 5; $B reboot -f; }}
+$B mount -t squashfs -o ro,noatime,nodev ${{disk}}$part /newroot || {{
+  echo "slot $slot has no system"; $B sleep 5; $B reboot -f
+}}
 $B mkdir -p /run/modality-agent-image/slots /run/var/upper /run/var/work
 $B ln -s ${{disk}}1 /run/modality-agent-image/slots/boot
 $B ln -s ${{disk}}2 /run/modality-agent-image/slots/a
@@ -63,7 +64,7 @@ def _dependencies(modules: Path) -> dict[str, tuple[str, list[str]]]:
 
 
 def _name(path: str) -> str:
-    return os.path.basename(path).partition(".ko")[0].replace("-", "_")
+    return Path(path).name.partition(".ko")[0].replace("-", "_")
 
 
 def in_order(modules: Path, wanted: tuple[str, ...]) -> list[Path]:
@@ -115,10 +116,10 @@ def make(root: Path, modules: Path, wanted: tuple[str, ...], out: Path) -> None:
     made.add("dev/console", 0o20600, b"", (5, 1))
     names = []
     for path in in_order(modules, wanted):
-        data = path.read_bytes()
-        if path.suffix == ".xz":
-            data, path = lzma.decompress(data), path.with_suffix("")
-        names.append(f"/m/{path.name}")
+        packed = path.suffix == ".xz"
+        data = lzma.decompress(path.read_bytes()) if packed else path.read_bytes()
+        names.append(f"/m/{path.stem if packed else path.name}")
         made.add(names[-1].lstrip("/"), 0o100644, data)
     made.add("modules.list", 0o100644, ("\n".join(names) + "\n").encode())
-    out.write_bytes(subprocess.run(["zstd", "-q", "-19", "-c"], input=made.bytes(), capture_output=True, check=True).stdout)
+    packing = ["zstd", "-q", "-19", "-c"]
+    out.write_bytes(subprocess.run(packing, input=made.bytes(), capture_output=True, check=True).stdout)

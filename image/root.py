@@ -28,8 +28,9 @@ PRUNED_MODULES = (
     "drivers/scsi/qla2xxx", "drivers/isdn", "drivers/net/can",
 )  # fmt: skip
 REMOVED = (
-    "var/lib/apt/lists", "var/cache/apt", "var/cache/ldconfig", "var/cache/debconf", "var/log", "usr/share/bash-completion",
-    "usr/share/perl5/Debconf", "usr/lib/python3/dist-packages/__pycache__", "root/.bashrc", "root/.profile",
+    "var/lib/apt/lists", "var/cache/apt", "var/cache/ldconfig", "var/cache/debconf", "var/log",
+    "usr/share/bash-completion", "usr/share/perl5/Debconf", "usr/lib/python3/dist-packages/__pycache__",
+    "root/.bashrc", "root/.profile",
     "usr/lib/grub/x86_64-efi", "usr/share/grub", "etc/machine-id", "var/lib/dbus/machine-id", "usr/share/X11",
     "var/lib/systemd/random-seed", "etc/resolv.conf", "var/lib/systemd/catalog", "usr/share/mime",
     "usr/share/fonts",
@@ -118,7 +119,9 @@ def _from_source(board: Board, root: Path) -> None:
     site.mkdir(parents=True)
     (root / HOME / "bin").mkdir()
     (root / HOME / "bin/python").symlink_to(f"/usr/bin/python{PYTHON}")
-    (root / HOME / "pyvenv.cfg").write_text(f"home = /usr/bin\ninclude-system-site-packages = false\nversion = {PYTHON}\n")
+    (root / HOME / "pyvenv.cfg").write_text(
+        f"home = /usr/bin\ninclude-system-site-packages = false\nversion = {PYTHON}\n"
+    )
     command = root / HOME / "bin/modality-agent"
     command.write_text("#!/opt/modality-agent/bin/python -I\nfrom agent.cli import main\n\nmain()\n")
     command.chmod(0o755)
@@ -220,6 +223,6 @@ def clamp(root: Path, epoch: int) -> None:
     """Let nothing be younger than the commit that is built: two builds have the same times."""
     for folder, names, files in os.walk(root):
         for name in (*names, *files, ""):
-            path = os.path.join(folder, name) if name else folder
+            path = Path(folder, name)
             if os.lstat(path).st_mtime > epoch:
                 os.utime(path, (epoch, epoch), follow_symlinks=False)

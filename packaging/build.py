@@ -126,6 +126,8 @@ PLACES = {
     "config/modality-agent.example.toml": "etc/modality-agent",
     "config/profiles/*": "etc/modality-agent/profiles",
     "docs/*.md": "usr/share/doc/modality-agent",
+    "ops/*.yml": "usr/share/doc/modality-agent/examples/monitoring",
+    "ops/*.json": "usr/share/doc/modality-agent/examples/monitoring",
     "packaging/requirements.lock": "usr/share/doc/modality-agent",
     "CHANGELOG.md": "usr/share/doc/modality-agent",
 }

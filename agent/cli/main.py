@@ -54,7 +54,7 @@ def client_command(group: click.Group, name: str) -> Callable[[Callable[..., Any
     def decorate(function: Callable[..., tuple[Any, str]]) -> click.Command:
         @wraps(function)
         def command(*, as_json: bool, **values: Any) -> None:
-            value, text = function(_client(), **values)
+            value, text = function(client(), **values)
             if as_json:
                 show.as_json(value)
             else:
@@ -66,7 +66,7 @@ def client_command(group: click.Group, name: str) -> Callable[[Callable[..., Any
     return decorate
 
 
-def _client() -> Client:
+def client() -> Client:
     from agent.config.load import load
 
     return Client(Path(load(click.get_current_context().find_root().obj).box.data_dir) / "control.sock")
@@ -362,7 +362,7 @@ def _opened(view: dict[str, Any]) -> tuple[Any, str]:
 def queue(context: click.Context, as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
     """Show what is stored here, sent or held, and why."""
     if context.invoked_subcommand is None:
-        jobs = _client().get("/queue")
+        jobs = client().get("/queue")
         if as_json:
             show.as_json(jobs)
         else:
@@ -407,4 +407,4 @@ for _event, _sentence in {
     _job_act(_event, _sentence)
 
 
-from agent.cli import accounts, identity, review  # noqa: E402, F401 - their commands hang themselves onto the groups above
+from agent.cli import accounts, configuration, identity, keeping, operations, review  # noqa: E402, F401 - their commands hang themselves onto the groups above

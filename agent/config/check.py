@@ -33,6 +33,9 @@ def _places(c: Configuration) -> Iterator[tuple[str, str, str, str]]:
         yield "worklist", c.worklist.ca_file, c.worklist.certificate_file, c.worklist.key_file
     for number, d in enumerate(c.destination, start=1):
         yield f"destination#{number}", d.ca_file, d.certificate_file, d.key_file
+    for name, channel in (("alerts.webhook", c.alerts.webhook), ("alerts.mail", c.alerts.mail)):
+        if channel:
+            yield name, channel.ca_file, channel.certificate_file, channel.key_file
 
 
 def _tls_problems(c: Configuration, file: str) -> Iterator[Problem]:

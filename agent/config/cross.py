@@ -18,6 +18,7 @@ def between_tables(raw: Mapping[str, Any]) -> Iterator[Complaint]:
     yield from _strange_sources(raw)
     yield from _strange_standbys(raw)
     yield from _without_tls_files(raw)
+    yield from _without_authority(raw)
 
 
 def _rows(raw: Mapping[str, Any], table: str) -> list[tuple[int, Mapping[str, Any]]]:
@@ -83,3 +84,14 @@ def _without_tls_files(raw: Mapping[str, Any]) -> Iterator[Complaint]:
                     (*where, missing[0]),
                     f"TLS needs {', '.join(missing)} here, or a table [tls] for all peers",
                 )
+
+
+def _without_authority(raw: Mapping[str, Any]) -> Iterator[Complaint]:
+    """Yield each channel of alarms that could not be told from an impostor."""
+    alerts = raw.get("alerts")
+    if raw.get("tls") is not None or not isinstance(alerts, Mapping):
+        return
+    for name in ("webhook", "mail"):
+        channel = alerts.get(name)
+        if isinstance(channel, Mapping) and not channel.get("ca_file"):
+            yield ("alerts", name, "ca_file"), "TLS needs ca_file here, or a table [tls] for all peers"

@@ -1,7 +1,8 @@
-"""The last good configuration (ruling 14): the file and its profiles as a run had them that stayed up.
+"""The last good configuration (ruling 14): the file, the site's layer and its profiles as a run had them that was good.
 
-All of it stands in one file beside the configuration (`versions.last_good`, JSON), so that it is whole or not there.
-It may hold passwords, so whoever may not read the configuration may not read it either.
+The image's layer is not among them: it comes with the system and goes back with the system. All of it stands in one
+file beside the configuration (`versions.last_good`, JSON), so that it is whole or not there. It may hold passwords, so
+whoever may not read the configuration may not read it either.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from agent.config import toml_file, versions
+from agent.config import layers, toml_file, versions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +33,7 @@ class Taken:
 def take(config: Path) -> Taken:
     """Return the files as they are now; one that cannot be read is left out."""
     told, _problem = toml_file.read(config)
-    names = [config.name, *_profiles(told)]
+    names = [config.name, layers.FILES["site"], *_profiles(layers.merge(told, config.parent).raw)]
     texts = {name: _text(config.parent / name) for name in names}
     content = config.read_bytes() if config.is_file() else b""
     return Taken(config=versions.digest(content), files={n: t for n, t in texts.items() if t is not None})
@@ -72,6 +73,10 @@ def put(config: Path, taken: Taken) -> None:
 
     May be done again after any interruption. Raises `ConfigurationReadOnly`.
     """
+    site = config.with_name(layers.FILES["site"])
+    if site.name not in taken.files and site.is_file():
+        versions.put(site, versions.failed(site))
+        versions.write(site, b"")
     for name in sorted(taken.files, key=lambda name: name == config.name):
         path, content = config.parent / name, taken.files[name].encode(errors="surrogateescape")
         if path.is_file() and path.read_bytes() == content:

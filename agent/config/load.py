@@ -9,7 +9,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from agent.config import explain, profile, toml_file
+from agent.config import explain, layers, profile, toml_file
+from agent.config.layers import Layered
 from agent.config.problem import Problem, key_of
 from agent.config.profile import Merged
 from agent.config.schema import Configuration
@@ -48,13 +49,18 @@ def examine(path: Path | str) -> Examined:
     return examine_tables(raw, str(path), path.parent)
 
 
-def examine_tables(raw: Mapping[str, Any], file: str, folder: Path) -> Examined:
-    """Return what `raw` holds and everything that is wrong with it and with the profiles it names."""
-    merged = profile.merge(raw, file, folder)
+def examine_tables(
+    raw: Mapping[str, Any], file: str, folder: Path, given: Mapping[str, Mapping[str, Any]] | None = None
+) -> Examined:
+    """Return what `raw` holds over its lower layers, and everything that is wrong with it, with them and with the
+    profiles that are named. `given` stands in for the files of lower layers."""
+    layered = layers.merge(raw, folder, given)
+    merged = profile.merge(layered.raw, file, folder)
+    merged.problems[:0] = layered.problems
     try:
         configuration = Configuration.model_validate(merged.raw, context={"folder": folder})
     except ValidationError as e:
-        found = tuple(_problem(error, file, merged) for error in e.errors(include_url=False))
+        found = tuple(_problem(error, file, merged, layered) for error in e.errors(include_url=False))
         return Examined(configuration=None, problems=(*merged.problems, *found))
     return Examined(configuration=None if merged.problems else configuration, problems=tuple(merged.problems))
 
@@ -69,10 +75,13 @@ def _accepted(examined: Examined) -> Configuration:
     return examined.configuration
 
 
-def _problem(error: Any, file: str, merged: Merged) -> Problem:
+def _problem(error: Any, file: str, merged: Merged, layered: Layered) -> Problem:
     """Return one of pydantic's errors as a problem of the file that the value came from."""
     where = tuple(error["loc"])
     origin = merged.origins.get(where[:4])
+    layer = layered.layer(where)
+    if not origin and layer != layers.BOX:
+        file = str(layers.path_of(Path(file), layer))
     return Problem(
         file=origin or file,
         key=key_of(where[2:] if origin else where),

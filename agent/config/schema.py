@@ -10,9 +10,11 @@ from typing import Annotated, Any, Literal
 
 from agent import transfer_syntaxes
 from agent.config.accounts import AccountPolicy
+from agent.config.alerts import AlertPolicy, MailConfig, WebhookConfig
 from agent.config.audit import AuditPolicy
 from agent.config.cross import between_tables
 from agent.config.exam import ExamPolicy
+from agent.config.health import HealthPolicy
 from agent.config.peer import (
     DestinationConfig,
     ListenerConfig,
@@ -41,6 +43,7 @@ from agent.sop_classes import SOP_CLASSES
 
 __all__ = [
     "AccountPolicy",
+    "AlertPolicy",
     "AuditPolicy",
     "Box",
     "CodeConfig",
@@ -48,6 +51,7 @@ __all__ = [
     "DeliveryPolicy",
     "DestinationConfig",
     "ExamPolicy",
+    "HealthPolicy",
     "ListenerConfig",
     "ObjectConfig",
     "PeerConfig",
@@ -203,6 +207,13 @@ class Configuration(Section):
     retention: RetentionPolicy = setting(
         RetentionPolicy(), "When objects that the archives have leave the disk.", example={"keep_days": 7}
     )
+    alerts: AlertPolicy = setting(
+        AlertPolicy(), "Whom the box tells of its alarms.", example={"delay_s": 60}
+    )
+    health: HealthPolicy = setting(
+        HealthPolicy(), "When a part of the box needs attention and when it is failing.",
+        example={"queue_min_attention": 30},
+    )  # fmt: skip
 
     @classmethod
     def complaints(cls, raw: Mapping[str, Any]) -> Iterator[Complaint]:
@@ -263,6 +274,15 @@ class Configuration(Section):
     def audit_tls(self) -> TlsMaterial:
         """Return how the box and the audit record repository prove who they are."""
         return self._material(self.audit)
+
+    def channel_tls(self, channel: WebhookConfig | MailConfig) -> TlsMaterial:
+        """Return how a channel of alarms proves who it is; our own certificate is shown only where it is named."""
+        return TlsMaterial(
+            ca_file=channel.ca_file or (self.tls.ca_file if self.tls else ""),
+            certificate_file=channel.certificate_file,
+            key_file=channel.key_file,
+            verify=channel.verify,
+        )
 
     def _material(self, p: PeerConfig | AuditPolicy) -> TlsMaterial:
         own = self.tls

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from time import monotonic
 from typing import Any
 
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import AE, _config, evt
 from pynetdicom.association import Association
 from pynetdicom.presentation import build_context
@@ -24,6 +24,7 @@ from agent.dimse import tls
 from agent.dimse.upper.failure import Aborted, PeerFailure, ProtocolError, Rejected
 from agent.dimse.upper.transport import Transport
 from agent.model import PeerAddress
+from agent.objects.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from agent.outcome import Phase
 
 _config.LOG_REQUEST_IDENTIFIERS = False
@@ -75,6 +76,8 @@ def _associate(peer: PeerAddress, sop_class: str, handlers: Sequence[Handler]) -
 
 def _entity(peer: PeerAddress) -> AE:
     entity = AE(ae_title=peer.calling_ae_title)
+    entity.implementation_class_uid = UID(IMPLEMENTATION_CLASS_UID)
+    entity.implementation_version_name = IMPLEMENTATION_VERSION_NAME
     entity.connection_timeout = peer.connect_timeout_s
     entity.acse_timeout = peer.association_timeout_s
     entity.dimse_timeout = peer.response_timeout_s

@@ -20,6 +20,7 @@ from agent.service.captures import Captures
 from agent.service.connections import Connections
 from agent.service.exams import Exams
 from agent.service.groups import Groups
+from agent.service.health import Health
 from agent.service.overview import BoxFacts, Overview
 from agent.service.patients import Patients
 from agent.service.queue import Queue
@@ -28,8 +29,8 @@ from agent.service.tray import Tray
 from agent.store import Store
 
 __all__ = [
-    "Accounts", "Audit", "BoxFacts", "Captures", "Connections", "Exams", "Groups", "NewScreen", "Overview", "Patients",
-    "Queue", "Repeats", "Review", "Service", "Tray",
+    "Accounts", "Audit", "BoxFacts", "Captures", "Connections", "Exams", "Groups", "Health", "NewScreen", "Overview",
+    "Patients", "Queue", "Repeats", "Review", "Service", "Tray",
 ]  # fmt: skip
 
 _LOCKS = 32
@@ -63,6 +64,7 @@ class Service:
     """The box, as asked from outside."""
 
     box: Overview
+    health: Health
     patients: Patients
     exams: Exams
     captures: Captures

@@ -20,6 +20,7 @@ from agent.model import PeerAddress
 from agent.service.age import age
 from agent.spool import Spool
 from agent.store import Stamp, Store
+from agent.tally import Tally
 from agent.view import AlarmView, DestinationView, ProcessView, SourceView, StatusView
 from agent.worklist import Worklist
 
@@ -64,6 +65,7 @@ class Overview:
         self.page = ""
         self.metrics: Callable[[], str] = str
         self.images_left: Callable[[], int] = int
+        self.tally = Tally()
 
     @property
     def language(self) -> str:
@@ -72,6 +74,7 @@ class Overview:
 
     def status(self) -> StatusView:
         """Return the state of the whole box."""
+        unsent = self._store.jobs.unsent()
         return StatusView(
             box=self._facts.name,
             version=__version__,
@@ -83,9 +86,9 @@ class Overview:
             undo_window_s=self._facts.undo_window_s,
             free_bytes=self._spool.free_bytes(),
             images_left=self.images_left(),
-            unsent=self.unsent(),
+            unsent=sum(unsent.values()),
             sources=self.sources(),
-            destinations=self.destinations(),
+            destinations=self._to(unsent),
             alarms=tuple(
                 AlarmView(at=a["at"], code=a["code"], subject=a["subject"], words=a["words"])
                 for a in self._store.records.alarms()
@@ -145,7 +148,9 @@ class Overview:
 
     def destinations(self) -> tuple[DestinationView, ...]:
         """Return what is believed of every destination and how much waits for it."""
-        unsent = self._store.jobs.unsent()
+        return self._to(self._store.jobs.unsent())
+
+    def _to(self, unsent: dict[str, int]) -> tuple[DestinationView, ...]:
         return tuple(self._destination(d.peer, unsent.get(d.name, 0)) for d in self._destinations.values())
 
     def _destination(self, peer: PeerAddress, unsent: int) -> DestinationView:

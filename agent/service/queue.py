@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from agent import receipts
 from agent.building import Building
 from agent.clock import Clock
 from agent.delivery import Destination
@@ -44,6 +45,17 @@ class Queue:
                 numbers.update({f.record.frame_id: f.record.instance_number for f in frames})
             views.append(job_view(job, exams[job.exam_id], numbers.get(job.frame_id, 0), now))
         return tuple(views)
+
+    def receipts(self, first: str, last: str) -> bytes:
+        """Return receipts of what was sent on these days of the site (ISO dates, both included) as CSV.
+
+        Nothing of a patient is in them. Raises `BadRequest` for days that are none, and for more rows than fit.
+        """
+        begin, after = receipts.days(first, last, self._clock.now().date())
+        found = self._store.receipts.between(begin, after, receipts.MOST_ROWS + 1)
+        if len(found) > receipts.MOST_ROWS:
+            raise BadRequest("These are too many receipts for one answer: ask for fewer days.")
+        return receipts.as_csv(found)
 
     def attempts(self, job_id: int) -> list[dict[str, str]]:
         """Return every try of one job, oldest first."""

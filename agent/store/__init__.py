@@ -7,8 +7,10 @@ from pathlib import Path
 
 from agent.errors import AgentError
 from agent.store.accounts import Accounts, StoredAccount
+from agent.store.alerts import Alert, Alerts
 from agent.store.audit import Audit, AuditRow
 from agent.store.commitments import Commitments, Transaction, Verdict
+from agent.store.copying import Restoring
 from agent.store.database import Database
 from agent.store.dates import Dates
 from agent.store.desk import Desk
@@ -20,6 +22,7 @@ from agent.store.groups import Groups
 from agent.store.jobs import Job, Jobs
 from agent.store.key_objects import KeyObjects, NewKeyObject, Settled
 from agent.store.moves import Move, MovedFrame, Moves
+from agent.store.receipts import Receipts
 from agent.store.recordings import Recording, Recordings
 from agent.store.records import Records
 from agent.store.removals import Asked, Removal, Removals
@@ -33,7 +36,7 @@ from agent.store.tray import Tray
 from agent.store.worklists import CachedList, Entry, Worklists
 
 __all__ = [
-    "Asked", "AuditRow", "CachedList", "Ending", "Entry", "Exam", "Job", "Move", "MovedFrame", "NewKeyObject",
+    "Alert", "Asked", "AuditRow", "CachedList", "Ending", "Entry", "Exam", "Job", "Move", "MovedFrame", "NewKeyObject",
     "NewStep", "Recording", "Remarks", "Removal", "Settled", "Stamp", "Step", "Store", "StoredAccount", "StoredFrame",
     "StoredScreen", "StoredSession", "StoredToken", "Transaction", "Verdict",
 ]  # fmt: skip
@@ -74,6 +77,9 @@ class Store:
         self.accounts = Accounts(self._database)
         self.sessions = Sessions(self._database)
         self.audit = Audit(self._database)
+        self.alerts = Alerts(self._database)
+        self.receipts = Receipts(self._database)
+        self.restoring = Restoring(self._database)
 
     def close(self) -> None:
         """Finish the writes that were asked for and close."""

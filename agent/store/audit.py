@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,14 +45,18 @@ class Audit:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.heard: Callable[[AuditEvent, Result, dict[str, Any]], None] = lambda _event, _result, _told: None
+        """Told of every row that `record` wrote, for counting."""
 
     def record(
         self, event: AuditEvent, stamp: Stamp, result: Result = Result.SUCCESS, **told: Any
     ) -> int:
         """Append one row of what is no change of state (a query, a failed login) and return its number; durable."""
-        return self._database.write(
+        number = self._database.write(
             lambda c: append(c, event, at=stamp.at, who=stamp.who, result=result, **told)
         )
+        self.heard(event, result, told)
+        return number
 
     def base(self) -> AuditBase:
         """Return what the chain stands on."""

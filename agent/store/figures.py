@@ -18,6 +18,13 @@ _HELD = """SELECT code, count(*) AS n FROM job WHERE state IN ('waiting', 'pendi
 _ASKED = "SELECT destination, count(*) AS n FROM job WHERE kind = 'commit' AND state = 'done' GROUP BY destination"
 _ATTEMPTS = """SELECT job.destination, attempt.action, count(*) AS n FROM attempt JOIN job USING (job_id)
     GROUP BY job.destination, attempt.action"""
+_PROVEN = """SELECT destination, max(settled_at) AS at FROM job WHERE state IN ('done', 'confirmed')
+    GROUP BY destination"""
+_AUDIT = """SELECT json_extract(row, '$.utc') AS utc FROM audit
+    WHERE number > (SELECT delivered FROM audit_base) ORDER BY number LIMIT 1"""
+_ASKED_SINCE = """SELECT destination, min(settled_at) AS at FROM job WHERE kind = 'commit' AND state = 'done'
+    GROUP BY destination"""
+_LOST = "SELECT count(*) FROM alarm WHERE code = 'D-04' AND words = ?"
 _SINGLE = {
     "captured": "SELECT count(*) FROM frame WHERE composed = 0",
     "frames_held": "SELECT count(*) FROM frame WHERE state = 'held'",
@@ -44,6 +51,30 @@ class Figures:
         """Return how many tries there were, by destination and outcome."""
         with self._database.read() as connection:
             return _counts(connection, _ATTEMPTS)
+
+    def proven(self) -> dict[str, str]:
+        """Return destination → when it last took something (ISO 8601).
+
+        The newest by its text: where the clocks went back meanwhile it may be an hour too old, never too new.
+        """
+        with self._database.read() as connection:
+            return {str(r["destination"]): str(r["at"]) for r in connection.execute(_PROVEN)}
+
+    def undelivered_audit(self) -> str:
+        """Return when the oldest audit row that the repository does not have was written (UTC); empty: none."""
+        with self._database.read() as connection:
+            row = connection.execute(_AUDIT).fetchone()
+        return str(row["utc"] or "") if row else ""
+
+    def asked_since(self) -> dict[str, str]:
+        """Return destination → since when the oldest report of Storage Commitment is awaited (ISO 8601)."""
+        with self._database.read() as connection:
+            return {str(r["destination"]): str(r["at"]) for r in connection.execute(_ASKED_SINCE)}
+
+    def lost(self, words: str) -> float:
+        """Return how many alarms ever said `words` of a picture (D-04); it never falls."""
+        with self._database.read() as connection:
+            return float(connection.execute(_LOST, (words,)).fetchone()[0])
 
     def single(self, name: str) -> float:
         """Return one number of `_SINGLE`."""

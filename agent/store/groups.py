@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from agent.store.database import Connection, Database
 from agent.store.jobs import UNSENT
 
-_CHOSEN = f"""SELECT exam_id, max(job_id) AS newest, sum(state = 'held') AS held FROM job
-    WHERE state IN {UNSENT} AND kind = 'store' GROUP BY exam_id ORDER BY held > 0 DESC, newest DESC LIMIT ?"""
+CHOSEN = f"""SELECT exam_id, max(job_id) AS newest, sum(state = 'held') AS held
+    FROM job INDEXED BY job_group WHERE state IN {UNSENT} AND kind = 'store' GROUP BY exam_id
+    ORDER BY held > 0 DESC, newest DESC LIMIT ?"""
 _NEWEST = "SELECT exam_id FROM exam WHERE state IN ('released', 'delivered', 'committed') ORDER BY rowid DESC LIMIT ?"
-_COUNTS = """SELECT exam_id, count(*) AS total, sum(state IN ('pending', 'waiting')) AS waiting,
+COUNTS = """SELECT exam_id, count(*) AS total, sum(state IN ('pending', 'waiting')) AS waiting,
     sum(state = 'running') AS sending, sum(state = 'held') AS held, sum(state = 'done') AS sent,
     sum(state = 'confirmed') AS confirmed, sum(state = 'discarded') AS discarded
-    FROM job WHERE kind = 'store' AND exam_id IN ({marks}) GROUP BY exam_id"""
+    FROM job INDEXED BY job_group WHERE kind = 'store' AND exam_id IN ({marks}) GROUP BY exam_id"""
 _TROUBLES = """SELECT exam_id, destination, state, code, words, min(not_before) AS not_before, count(*) AS number,
     min(job_id) AS job_id FROM job WHERE kind = 'store' AND state IN ('pending', 'waiting', 'held') AND code <> ''
     AND exam_id IN ({marks}) GROUP BY exam_id, destination, state, code ORDER BY state, destination"""
@@ -56,7 +57,7 @@ class Groups:
     def newest(self, limit: int) -> list[Group]:
         """Return at most `limit` groups: first what needs a person, then what waits, then the newest that is sent."""
         with self._database.read() as connection:
-            chosen = [row["exam_id"] for row in connection.execute(_CHOSEN, (limit,))]
+            chosen = [row["exam_id"] for row in connection.execute(CHOSEN, (limit,))]
             others = [row["exam_id"] for row in connection.execute(_NEWEST, (limit,)) if row["exam_id"] not in chosen]
             return _groups(connection, (chosen + others)[:limit])
 
@@ -82,6 +83,6 @@ def _groups(connection: Connection, ids: list[str]) -> list[Group]:
     names = [name for name in Group.__slots__ if name != "troubles"]
     found = {
         row["exam_id"]: Group(**{name: row[name] for name in names}, troubles=tuple(troubles.get(row["exam_id"], ())))
-        for row in connection.execute(_COUNTS.format(marks=marks), ids)
+        for row in connection.execute(COUNTS.format(marks=marks), ids)
     }
     return [found[exam_id] for exam_id in ids if exam_id in found]

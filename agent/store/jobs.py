@@ -18,6 +18,8 @@ from agent.store.transition import Stamp, move, note
 STORE, N_CREATE, N_SET, COMMIT = "store", "n-create", "n-set", "commit"
 """The kinds of job. Their subject is a frame, a step, a step and an exam."""
 UNSENT = ("waiting", "pending", "running", "held")
+UNSENT_BY_DESTINATION = f"""SELECT destination, count(*) AS n FROM job INDEXED BY job_unsent
+    WHERE state IN {UNSENT} AND kind = 'store' GROUP BY destination"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,10 +221,8 @@ class Jobs:
 
     def unsent(self) -> dict[str, int]:
         """Return destination → number of objects that are neither sent nor discarded."""
-        query = f"""SELECT destination, count(*) AS n FROM job WHERE state IN {UNSENT} AND kind = 'store'
-            GROUP BY destination"""
         with self._database.read() as connection:
-            return {row["destination"]: row["n"] for row in connection.execute(query)}
+            return {row["destination"]: row["n"] for row in connection.execute(UNSENT_BY_DESTINATION)}
 
     def attempts(self, job_id: int) -> list[dict[str, str]]:
         """Return every try of one job, oldest first, as plain text values."""

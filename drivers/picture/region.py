@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-import numpy as np
 import numpy.typing as npt
 
 from drivers.box import Region
@@ -37,7 +36,7 @@ def crop(picture: Array, region: Region) -> Array:
     if not region.within(*picture.shape[:2]):
         raise ValueError("the crop does not fit into the picture")
     r = shrink(region)
-    cut: Array = np.ascontiguousarray(picture[r.y : r.y + r.height, r.x : r.x + r.width])  # type: ignore[assignment]  # numpy's typing loses the subclass
+    cut: Array = picture[r.y : r.y + r.height, r.x : r.x + r.width].copy()  # type: ignore[assignment]  # numpy's typing loses the subclass
     return cut
 
 

@@ -17,6 +17,7 @@ from tests.system.world import sandbox_in, toml_for, wait_for
 FORMS = ("/login", "/unlock", "/enrol", "/enrol/screen")
 OPEN = {
     "GET /api/openapi.json",
+    "GET /health",
     "GET /static/scale.css",
     "GET /static/sounds/{name}.wav",
     *(f"{method} {path}" for path in FORMS for method in ("GET", "POST")),

@@ -83,7 +83,7 @@ def test_ukrainian_names_survive_worklist_object_pacs_query(tmp_path: Path) -> N
                 exam = box.open_exam(name)
                 box.capture(f"press {name}")
                 box.post(f"/exams/{exam['exam_id']}/finish")
-            wait_for("everything is sent", lambda: len(box.jobs()) == 2 * len(NAMES) and box.all_sent(), 40)
+            wait_for("everything is sent", lambda: len(box.jobs()) == 2 * len(NAMES) and box.all_sent(), 100)
         for patient_id, name in NAMES.items():
             (found,) = pacs.find(PatientName=name)
             assert (found["PatientID"], found["AccessionNumber"]) == (patient_id, f"ACC-{patient_id[2:]}")

@@ -31,6 +31,12 @@ NOT_FOR_PEOPLE = (
     "agent/cli/",  # the command line speaks English
     "agent/config/",  # problems of the file, read by IT at the command line
     "agent/contract.py",  # makes a page of the documentation
+    "agent/conformance.py",
+    "agent/ports.py",
+    "agent/selftest.py",  # a report for IT, as the command line
+    "agent/health.py",
+    "agent/backup.py",
+    "agent/operations_errors.py",
     "agent/demo/",
     "agent/dimse/sandbox/",
     "agent/enrolling.py",  # before there is a page

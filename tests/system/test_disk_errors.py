@@ -40,7 +40,7 @@ FAILING = {
 }
 
 
-NO_TICK = (errors.StorageError, NotRunning, errors.ChildDied)
+NO_TICK = (errors.StorageError, NotRunning, errors.ChildDied, errors.ChildBroken)
 """The capture meets the disk itself, or the service that ends because another write met it first."""
 
 

@@ -51,7 +51,7 @@ def test_an_open_exam_moves_and_goes_on_under_the_right_patient(sandbox: Sandbox
             box.capture("press 1")
         assert box.capture("press 3")["number"] == 4
         box.post(f"/exams/{right['exam_id']}/finish")
-        wait_for("all is sent", lambda: box.all_sent() and len(box.jobs()) == 4, 60)
+        wait_for("all is sent", lambda: len(box.jobs()) == 4 and box.all_sent(), 60)
         got = stored(sandbox)
         assert {str(d.PatientID) for d in got} == {"UA-00000002"}
         assert {str(d.StudyInstanceUID) for d in got} == {right["study_instance_uid"]}
@@ -187,7 +187,7 @@ def test_one_more_series_of_a_known_study(sandbox: Sandbox, tmp_path: Path) -> N
         assert second["study_instance_uid"] == first["study_instance_uid"]
         box.capture("two")
         box.post(f"/exams/{second['exam_id']}/finish")
-        wait_for("sent", lambda: box.all_sent() and len(box.jobs()) == 2)
+        wait_for("sent", lambda: len(box.jobs()) == 2 and box.all_sent())
         one, two = stored(sandbox)
         assert one.StudyInstanceUID == two.StudyInstanceUID
         assert (one.StudyDate, one.StudyTime) == (two.StudyDate, two.StudyTime)

@@ -95,7 +95,7 @@ def test_after_a_reboot_a_person_dates_the_pictures(
                 box.post(f"/exams/{exam_id}/date", wrong)
         told = {"instant": "2026-03-01T10:30:00"} if how == "instant" else {"shift_s": 300 * 86400.0}
         box.post(f"/exams/{exam_id}/date", told)
-        wait_for("sent", lambda: box.all_sent() and len(box.jobs()) == 2)
+        wait_for("sent", lambda: len(box.jobs()) == 2 and box.all_sent())
         first, second = sorted(times(sandbox))
         if how == "instant":
             assert first == datetime(2026, 3, 1, 10, 30)

@@ -13,6 +13,7 @@ from time import monotonic
 
 from agent.dimse import tls
 from agent.node import TlsMaterial
+from agent.objects.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
 from . import dimse
 from .associate import (
@@ -24,7 +25,7 @@ from .associate import (
     ProposedContext,
     UserInformation,
 )
-from .association import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, Association, Message
+from .association import Association, Message
 from .failure import PeerFailure
 from .reasons import ContextResult, RejectSource
 from .states import State

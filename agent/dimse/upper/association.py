@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Final, NoReturn, Protocol, Self
 
 from agent.node import PeerAddress
+from agent.objects.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from agent.outcome import Phase
 
 from . import dimse
@@ -36,8 +37,6 @@ from .reasons import AbortReason, AbortSource, RejectResult
 from .states import PEER_BROKE_PROTOCOL, TRANSITIONS, Event, State, step
 from .transport import Transport, no_tick
 
-IMPLEMENTATION_CLASS_UID = "2.25.276148321409264829187402174619823374145"
-IMPLEMENTATION_VERSION_NAME = "MODALITYAGENT01"
 MAXIMUM_DATA_SET_LENGTH = 1 << 20
 """A data set that arrives here is a commitment report, never pixels."""
 UNLIMITED_LENGTH = 128 << 10

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from agent.actor import Act
-from agent.view import DestinationView, EchoView, ProcessView, SourceView, StatusView
+from agent.view import DestinationView, EchoView, HealthView, ProcessView, SourceView, StatusView
 from agent.web.operation import Operation, body_type
 
 
@@ -27,6 +27,14 @@ OPERATIONS = (
         answer=StatusView,
         body=Shown,
         does=lambda s, c: s.box.confirm_clock(c.actor, c.body.shown),
+    ),
+    Operation(
+        method="GET",
+        path="/health",
+        act=Act.SEE_BOX,
+        answer=HealthView,
+        does=lambda s, _c: s.health.view(),
+        says="Tell how every part of the box is, against the two thresholds of each.",
     ),
     Operation(
         method="GET", path="/status", act=Act.SEE_BOX, answer=StatusView, does=lambda s, _c: s.box.status()

@@ -50,6 +50,16 @@ _EVENTS = {
 
 OPERATIONS = (
     Operation(
+        method="GET",
+        path="/receipts",
+        act=Act.SEE_AUDIT,
+        answer=bytes,
+        media="text/csv",
+        query=("first", "last"),
+        does=lambda s, c: s.queue.receipts(c.query["first"], c.query["last"]),
+        says="What was delivered on these days as CSV, one line for each object and destination; no patient.",
+    ),
+    Operation(
         method="GET", path="/queue", act=Act.SEE_PATIENTS, answer=tuple[JobView, ...], does=lambda s, _c: s.queue.jobs()
     ),
     Operation(

@@ -6,21 +6,24 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from agent.audit_event import LOGIN, Result
 from agent.certificates import Certificates
 from agent.clock import Clock
 from agent.devices import Devices
 from agent.dimse.pace import Pace
 from agent.launcher import ExecLauncher
-from agent.metrics import HELP, Metrics
+from agent.metrics import HELP, Metrics, Surroundings, counted
 from agent.spool import Spool
 from agent.store import Store
 from agent.store.migrations import migrate
+from agent.tally import COMMIT, Tally
 from agent.window import Window
 from tests import pki
 from tests.unit.core.test_core_store import STAMP, built, open_exam
@@ -70,9 +73,19 @@ def test_metrics_are_read_by_the_usual_library_and_name_nobody(store: Store, tmp
     built(store, 1)
     (job,) = store.jobs.claim("pacs", 1, 1800, STAMP)
     store.records.raise_alarm("X", 'a"b\\c', "words", STAMP)
+    tally = Tally()
+    for seconds in (0.04, 0.05, 0.7, 99.0, -1.0):
+        tally.took(COMMIT, seconds)
+    store.audit.heard = partial(counted, tally)
+    store.audit.record(LOGIN, STAMP, Result.SERIOUS_FAILURE, user="x")
+    store.audit.record(LOGIN, STAMP, Result.SUCCESS, user="x")
     metrics = Metrics(
-        store, Spool(tmp_path / "spool"), _Clock(), Devices({}), ["pacs"], minimum_free_bytes=0,
-        certificates=lambda: {"box.pem": 5.0}, core_resident_kb=lambda: 1000,
+        store, Spool(tmp_path / "spool"), _Clock(), Devices({}), ["pacs"], None,
+        Surroundings(
+            minimum_free_bytes=0, certificates=lambda: {"box.pem": 5.0}, core_resident_kb=lambda: 1000,
+            life_used=lambda: {"mmcblk0": 0.3},
+        ),
+        tally,
     )  # fmt: skip
     text = metrics.text()
     families = {f.name: f for f in text_string_to_metric_families(text)}
@@ -81,6 +94,14 @@ def test_metrics_are_read_by_the_usual_library_and_name_nobody(store: Store, tmp
     assert (queued.labels, queued.value) == ({"destination": "pacs", "state": "running"}, 1.0)
     assert families["agent_queue_bytes"].samples[0].value == job.size
     assert families["agent_cert_expiry_timestamp_seconds"].samples[0].labels == {"which": "box.pem"}
+    times = {dict(s.labels).get("le", s.name): s.value for s in families[COMMIT].samples}
+    assert times["0.05"] == 3
+    assert times["1"] == 4
+    assert times["+Inf"] == times[f"{COMMIT}_count"] == 5
+    assert times[f"{COMMIT}_sum"] == pytest.approx(99.79)
+    assert families["agent_login_failures"].samples[0].value == 1
+    assert families["agent_identity_mismatch"].samples[0].value == 0
+    assert families["agent_mmc_life_used_ratio"].samples[0].labels == {"device": "mmcblk0"}
     assert "Ґалаґан" not in text
     assert "UA-1" not in text
 

@@ -13,7 +13,8 @@ from agent.errors import Blame
 from agent.model import BuiltObject, Equipment, ExamKind, FrameRecord, IdentitySnapshot, Patient, Route
 from agent.outcome import Action, Outcome, Phase
 from agent.store import Stamp, Store
-from agent.store.jobs import CLAIM, NEXT_DUE, RESCUE
+from agent.store.groups import CHOSEN, COUNTS
+from agent.store.jobs import CLAIM, NEXT_DUE, RESCUE, UNSENT_BY_DESTINATION
 from agent.store.migrations import migrate
 
 STAMP = Stamp(at="2026-11-24T10:00:00+02:00", unix=1000.0, run_id="run-1")
@@ -133,6 +134,20 @@ def test_the_claim_only_searches(path: Path) -> None:
     for name, plan in plans.items():
         assert [step for step in plan if "SEARCH job" in step], name
         assert not [step for step in plan if "SCAN job" in step or "TEMP B-TREE" in step], plan
+
+
+def test_the_queue_is_counted_from_indexes(path: Path) -> None:
+    """Every page shows how much waits: ten thousand rows must not be read one by one for it."""
+    with sqlite3.connect(path) as connection:
+        marked = {name: query.format(marks="?") for name, query in {"chosen": CHOSEN, "counts": COUNTS}.items()}
+        plans = {
+            name: [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}", ("x",) * query.count("?"))]
+            for name, query in {**marked, "unsent": UNSENT_BY_DESTINATION}.items()
+        }
+    connection.close()
+    assert {name: plan[0].split(" INDEX ")[-1].split(" ")[0] for name, plan in plans.items()} == {
+        "chosen": "job_group", "counts": "job_group", "unsent": "job_unsent",
+    }  # fmt: skip
 
 
 def test_a_newer_schema_is_not_touched(path: Path) -> None:

@@ -63,7 +63,12 @@ def test_a_crop_shows_nothing_from_outside(region: Region, grey: bool) -> None:
     assert r.y + r.height <= region.y + region.height
     assert r.x % 2 == r.y % 2 == r.width % 2 == r.height % 2 == 0
     assert after.tolist() == before[r.y : r.y + r.height, r.x : r.x + r.width].tolist()
-    assert not np.shares_memory(after, before) or after.size == before.size
+    assert not np.shares_memory(after, before)
+
+
+def test_a_crop_of_whole_lines_is_a_copy_too() -> None:
+    before = picture()
+    assert not np.shares_memory(crop(before, Region(x=0, y=0, width=COLUMNS, height=4)), before)
 
 
 @pytest.mark.parametrize("box", [(0, 0, 33, 24), (1, 0, 32, 24), (0, 1, 32, 24)])
