@@ -109,8 +109,9 @@ class Guest:
 
     def __init__(
         self, folder: Path, disk: Path, *, memory_mb: int = 1024, kernel: tuple[Path, Path, str] | None = None,
-        size_gb: int = 4,
+        size_gb: int = 4, more: Sequence[str] = (),
     ) -> None:  # fmt: skip
+        self._more = tuple(more)
         self.folder, self._memory, self._kernel = folder, memory_mb, kernel
         self.disk = folder / "disk.qcow2"
         self._base(disk, size_gb)
@@ -135,8 +136,9 @@ class Guest:
             value = base64.b64encode(text.encode()).decode()
             smbios += ["-smbios", f"type=11,value=io.systemd.credential.binary:{name}={value}"]
         line = [
-            "qemu-system-x86_64", "-nodefaults", "-display", "none", "-machine", "q35", "-accel", "tcg,thread=multi",
-            "-cpu", "max", "-smp", "2", "-m", str(self._memory), *smbios,
+            "qemu-system-x86_64", "-nodefaults", "-display", "none", "-machine", "q35,i8042=off",
+            "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", str(min(2, len(os.sched_getaffinity(0)))),
+            "-m", str(self._memory), *smbios,
             "-qmp", f"unix:{f}/qmp,server=on,wait=off", "-serial", f"file:{self.console}",
             "-drive", f"file={self.disk},if=none,id=d0,format=qcow2,cache=writeback,discard=unmap",
             "-device", "virtio-blk-pci,drive=d0,bootindex=1",
@@ -162,14 +164,14 @@ class Guest:
             own.write_bytes((OVMF / "OVMF_VARS_4M.fd").read_bytes())
         return own
 
-    def boot(self, more: Sequence[str] = (), limit_s: float = 300.0) -> float:
+    def boot(self, limit_s: float = 300.0) -> float:
         """Switch on; return the seconds until the test's door is open."""
         begun = monotonic()
         for name in ("qmp", "door"):
             (self.folder / name).unlink(missing_ok=True)
         with (self.folder / "qemu.log").open("ab") as log:
             self.process = subprocess.Popen(
-                ["timeout", "-k", "5", str(LIFE_S), *self.arguments(), *more],
+                ["timeout", "-k", "5", str(LIFE_S), *self.arguments(), *self._more],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         self.monitor = Line(self.folder / "qmp")
@@ -259,11 +261,14 @@ class Guest:
         self.qmp("device_del", id=f"usb-{name}")
 
     def keys(self, codes: Sequence[str]) -> None:
-        """Type on the box's keyboards, as a barcode reader does."""
+        """Type on the box's only keyboard, as a barcode reader does."""
         for code in codes:
-            for down in (True, False):
-                key = {"type": "qcode", "data": code}
-                self.qmp("input-send-event", events=[{"type": "key", "data": {"down": down, "key": key}}])
+            held = ["shift"] if code.isupper() else []
+            for down, names in ((True, [*held, code.lower()]), (False, [code.lower(), *held])):
+                for name in names:
+                    key = {"type": "qcode", "data": name}
+                    self.qmp("input-send-event", events=[{"type": "key", "data": {"down": down, "key": key}}])
+                    PAUSE.wait(0.03)
 
     # --- the end ------------------------------------------------------------------------------------------------
 

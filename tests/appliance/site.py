@@ -69,8 +69,8 @@ def enrolment(sandbox: Sandbox, *, source: str = V4L2, pedal: bool = True, reade
         else ""
     )
     peers = "".join(
-        f"[{table}]\nhost = \"{HOST}\"\nport = {told[who]['port']}\n"
-        f"called_ae_title = \"{told[who]['called_ae_title']}\"\nverify = \"name:localhost\"\n{more}"
+        f'[{table}]\nhost = "{HOST}"\nport = {told[who]["port"]}\n'
+        f'called_ae_title = "{told[who]["called_ae_title"]}"\nverify = "name:localhost"\n{more}'
         for table, who, more in (
             ("configuration.worklist", "ris", ""),
             ("configuration.procedure_step", "ris", ""),
