@@ -42,6 +42,7 @@ kill-test: prepare-test ## kill the service KILLS times at random instants and a
 	@$(PY) -m tests.system.kill_test --kills $(KILLS)
 
 powercut-test: prepare-test ## as root: every write of the data disk logged, STATES=1000 power cuts replayed and judged
+	@$(PY) -m tests.powercut --files --states $(STATES)
 	@$(PY) -m tests.powercut --states $(STATES)
 
 image: ## as root: the disk image of a PC with its bill of materials; for tests, not for patients (docs/appliance.md)
