@@ -6,7 +6,8 @@ WORKERS ?= 3
 SUITE ?= bookworm
 ARCH ?= $(shell dpkg --print-architecture 2>/dev/null || echo amd64)
 STATES ?= 1000
-.PHONY: help demo test test-web check bench soak kill-test vivid-test locale deb debs lock deb-test machine-test powercut-test image appliance-test prepare-run prepare-test clean
+CUTS ?= 20
+.PHONY: help demo test test-web check bench soak kill-test vivid-test locale deb debs lock deb-test machine-test powercut-test image appliance-test cuts-test prepare-run prepare-test clean
 
 help: ## print this
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -52,6 +53,10 @@ image: ## as root: the disk image of a PC with its bill of materials; for tests,
 appliance-test: prepare-test ## as root: the image under QEMU, from a file on a stick to a running box (IMAGE=fresh)
 	@image/prepare.sh run.txt test.txt image.txt appliance-test.txt
 	@$(PY) -m pytest -q -s -m appliance tests/appliance
+
+cuts-test: prepare-test ## as root: the power of the emulated box is cut CUTS=20 times at random instants
+	@image/prepare.sh run.txt test.txt image.txt appliance-test.txt
+	@$(PY) -m tests.appliance.cuts --cuts $(CUTS)
 
 vivid-test: prepare-test ## grabbers and triggers on a real kernel in a guest (RECORD=1 keeps what was said)
 	@image/prepare.sh run.txt test.txt vivid.txt
