@@ -60,7 +60,7 @@ def scan(story: Story) -> str:
     """A barcode reader that is a keyboard types the patient's number."""
 
     def typed() -> str:
-        story.guest.keys([*({"-": "minus"}.get(c, c) for c in PATIENT), "ret"])
+        story.guest.keys(["ret", *({"-": "minus"}.get(c, c) for c in PATIENT), "ret"])
         slowly("the worklist", lambda: story.post("/worklist/refresh")["entries"])
         found = story.get(f"/sources/{SOURCE}/scan")
         return str(found["text"]) if found else ""

@@ -39,6 +39,7 @@ RestartSec=1
 """
 WANTS = "[Unit]\nWants=test-door.service\n"
 ASK_S = 900.0
+KEY_S = 0.4
 LIFE_S = 7200
 ICOUNT = "shift=1,sleep=on"
 """The box's clock counts its instructions, two nanoseconds each, and runs no faster than ours while it idles: it has a
@@ -273,7 +274,7 @@ class Guest:
                 for name in names:
                     key = {"type": "qcode", "data": name}
                     self.qmp("input-send-event", events=[{"type": "key", "data": {"down": down, "key": key}}])
-                    PAUSE.wait(0.03)
+                PAUSE.wait(KEY_S)  # the emulated keyboard forgets what a slow box does not take in time
 
     # --- the end ------------------------------------------------------------------------------------------------
 
