@@ -7,7 +7,9 @@ ROWS ?= 1000000
 WORKERS ?= 3
 SUITE ?= bookworm
 ARCH ?= $(shell dpkg --print-architecture 2>/dev/null || echo amd64)
-.PHONY: help demo test test-web check bench soak kill-test crash-test vivid-test locale deb debs lock deb-test machine-test fleet-test prepare-run prepare-test clean
+STATES ?= 1000
+CUTS ?= 20
+.PHONY: help demo test test-web check bench soak kill-test crash-test vivid-test locale deb debs lock deb-test machine-test fleet-test powercut-test image appliance-test cuts-test prepare-run prepare-test clean
 
 help: ## print this
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -22,14 +24,14 @@ demo: prepare-run ## watch the main job happen (SOURCE=clip, film, paper, screen
 	@.venv/bin/modality-agent demo $(if $(KEEP),--keep) $(if $(SOURCE),--source $(SOURCE))
 
 test: prepare-test ## run every test against real peers, 36 kills included (WORKERS=3 at the same time)
-	@$(PY) -m pytest -q -n $(WORKERS) --dist loadfile -m 'not web and not alone and not machine'
-	@$(PY) -m pytest -q -m 'alone and not web and not machine'
+	@$(PY) -m pytest -q -n $(WORKERS) --dist loadfile -m 'not web and not alone and not machine and not appliance'
+	@$(PY) -m pytest -q -m 'alone and not web and not machine and not appliance'
 
 test-web: prepare-test ## drive a real browser through every screen; pictures stay in build/screenshots
 	@$(PY) -m pytest -q tests/web -m "" -n 2 --dist loadfile
 
 check: prepare-test ## ruff, strict mypy and the rules of the house, under a minute
-	@.venv/bin/ruff check agent drivers tests
+	@.venv/bin/ruff check agent drivers tests image packaging
 	@.venv/bin/mypy
 	@$(PY) -m pytest -q tests/unit/test_house_rules.py
 
@@ -44,6 +46,22 @@ crash-test: prepare-test ## a crash with OBJECTS spooled objects and ROWS rows: 
 
 kill-test: prepare-test ## kill the service KILLS times at random instants and account for every capture
 	@$(PY) -m tests.system.kill_test --kills $(KILLS)
+
+powercut-test: prepare-test ## as root: every write of the data disk logged, STATES=1000 power cuts replayed and judged
+	@$(PY) -m tests.powercut --files --states $(STATES)
+	@$(PY) -m tests.powercut --states $(STATES)
+
+image: ## as root: the disk image of a PC with its bill of materials; for tests, not for patients (docs/appliance.md)
+	@image/prepare.sh image.txt
+	@nice python3 image/build.py pc-amd64
+
+appliance-test: prepare-test ## as root: the image under QEMU, from a file on a stick to a running box (IMAGE=fresh)
+	@image/prepare.sh run.txt test.txt image.txt appliance-test.txt
+	@$(PY) -m pytest -q -s -m appliance tests/appliance
+
+cuts-test: prepare-test ## as root: the power of the emulated box is cut CUTS=20 times at random instants
+	@image/prepare.sh run.txt test.txt image.txt appliance-test.txt
+	@$(PY) -m tests.appliance.cuts --cuts $(CUTS)
 
 vivid-test: prepare-test ## grabbers and triggers on a real kernel in a guest (RECORD=1 keeps what was said)
 	@image/prepare.sh run.txt test.txt vivid.txt

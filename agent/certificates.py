@@ -18,6 +18,8 @@ WARNINGS = ((7, "C-07"), (30, "C-30"), (60, "C-60"))
 Facts = dict[str, str]
 _DAY_S = 86400.0
 _TURN_S = 10.0
+_AGAIN_S = 300.0
+"""After a reading that did not come about: the build child was late on a slow or busy board."""
 _READ_S = 30.0
 
 
@@ -53,14 +55,20 @@ class Certificates:
             self._turned()
             now = self._stamp().unix
             if now >= due or due > now + 2 * _DAY_S:
-                self.look()
-                due = now + _DAY_S
+                due = now + (_DAY_S if self.look() else _AGAIN_S)
 
-    def look(self) -> None:
-        """Read every certificate and raise or clear its alarms."""
-        child = Child(BUILD, self._launcher)
+    def look(self) -> bool:
+        """Read every certificate and raise or clear its alarms; False: there was no child that could read them."""
+        try:
+            child = Child(BUILD, self._launcher)
+        except AgentError:
+            return False
         try:
             child.wait_ready()
+        except AgentError:
+            child.stop()
+            return False
+        try:
             for name, path in self._files.items():
                 try:
                     self._facts[name] = _read(child, path)
@@ -70,6 +78,7 @@ class Certificates:
                     self._facts[name] = {"trouble": why or "unreadable"}
         finally:
             child.stop()
+        return True
 
     def _warn(self, name: str) -> None:
         stamp = self._stamp()

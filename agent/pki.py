@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -116,6 +116,22 @@ def self_signed(folder: Path, name: str, names: Names, validity: Validity) -> Id
     subject = _subject(names.common_name)
     builder = _leaf(_builder(subject, subject, key.public_key(), validity), names)
     return _write(folder, name, builder.sign(key, hashes.SHA256()), key)
+
+
+def make_waiting_identity(folder: Path, name: str, names: Names) -> tuple[Path, Identity]:
+    """Make a key, a request for a certificate of it, and a self-signed certificate that holds the place until then.
+
+    Returns (request, identity). The placeholder convinces nobody and outlives every wait: it needs no clock.
+    """
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = _subject(names.common_name)
+    extension = _alternative_names(names)
+    request = x509.CertificateSigningRequestBuilder().subject_name(subject).add_extension(extension, critical=False)
+    for_ever = Validity(not_before=datetime(2020, 1, 1, tzinfo=UTC), not_after=datetime(2099, 12, 31, tzinfo=UTC))
+    builder = _leaf(_builder(subject, subject, key.public_key(), for_ever), names)
+    path = folder / (name + REQUEST_SUFFIX)
+    write_private(path, request.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+    return path, _write(folder, name, builder.sign(key, hashes.SHA256()), key)
 
 
 def make_request(folder: Path, name: str, names: Names) -> tuple[Path, Path]:

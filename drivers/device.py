@@ -31,8 +31,6 @@ class Device:
         self._tries = 0
         self._delivered = False
         self._retry_at = self._frame_at = monotonic()
-        self.expected: tuple[int, int] | None = None
-        """(rows, columns) as first opened."""
         self.geometry: Geometry | None = None
         self.cause = "absent"
         self.ready = False
@@ -70,6 +68,11 @@ class Device:
             self._say("ready", "geometry", "The picture's size or kind has changed.")
         return frame
 
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """(rows, columns) of what is delivered now; None: nothing yet."""
+        return (self.geometry.rows, self.geometry.columns) if self.geometry else None
+
     def wait_s(self) -> float:
         """Return how long nothing needs to be done for the device, in seconds; 0 while it is open."""
         return 0.0 if self.ready else max(0.0, self._retry_at - monotonic())
@@ -82,7 +85,6 @@ class Device:
         except DriverError as e:
             self._lost(e)
             return False
-        self.expected = self.expected or (self.geometry.rows, self.geometry.columns)
         self.ready, self._frame_at = True, monotonic()
         self._say("ready", "", "")
         return True

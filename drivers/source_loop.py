@@ -58,7 +58,7 @@ class SourceLoop:
         was_ready = self._device.ready
         refused = self._device.refused
         frame = self._device.next()
-        self._stills.expect(self._device.expected)
+        self._stills.expect(self._device.size)
         if frame is not None:
             self._see(frame)
         elif self._device.refused > refused:

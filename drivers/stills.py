@@ -63,10 +63,14 @@ class Stills:
         self._ring: deque[tuple[Frame, Signal, bool]] = deque(maxlen=RING)
         self._flushed_ns = 0
         self._believed = Signal.UNKNOWN
-        self._expected = (options.rows, options.columns) if options.rows and options.columns else None
+        self._configured = (options.rows, options.columns) if options.rows and options.columns else None
+        self._expected = self._configured
 
     def expect(self, size: tuple[int, int] | None) -> None:
-        """Set the size, (rows, columns), that frames must have where the settings do not say one."""
+        """Set the size, (rows, columns), that frames must have where neither settings nor a frame since `flush` say.
+
+        So the pictures of one exam have one size, and a device that changes it (PAL to NTSC) works in the next.
+        """
         self._expected = self._expected or size
 
     def ask(self, request_id: int, *, not_before_ns: int, deadline_ms: int, now_ns: int) -> None:
@@ -141,6 +145,7 @@ class Stills:
     def flush(self, now_ns: int) -> None:
         """From now on no older frame is used; presses of before are answered with a refusal."""
         self._flushed_ns = now_ns
+        self._expected = self._configured
         self._ring.clear()
         for press in list(self._waiting):
             self._end(press, "V-06", "Another exam was opened before the picture came. Nothing was captured.")

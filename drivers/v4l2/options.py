@@ -23,7 +23,7 @@ class Options:
     )
     input: str = option("", sentence="Name or number of the input: Composite, S-Video, HDMI, 0 and so on.")
     standard: str = option(
-        "", sentence="Analog standard: PAL, NTSC, SECAM or a variant; auto takes what the decoder sees."
+        "", sentence="Analog standard: PAL, NTSC, SECAM or a variant; auto takes what the decoder sees, and follows it."
     )
     pixel_format: str = option("auto", sentence="auto, MJPG, YUYV, UYVY, NV12, GREY or Y16.")
     prefer: str = option("pixels", sentence="What auto looks for: pixels (native) or jpeg (MJPG kept as it is).")

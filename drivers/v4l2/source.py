@@ -16,6 +16,8 @@ from drivers.v4l2.tuning import Tuned, tune
 from drivers.v4l2.video import MOST, Video
 
 _PLAUSIBLE_NS = 2_000_000_000
+_SEEN = 2
+"""Looks in a row that show another standard before it is followed."""
 
 
 class Source:
@@ -34,6 +36,8 @@ class Source:
         self._epoch = 0
         self._number = -1
         self._timings: bytes = b""
+        self._other = 0
+        """How often in a row the input showed another standard than the one that is set."""
         self.broken = 0
         """Buffers that the kernel marked as broken, or that were too short."""
 
@@ -136,11 +140,17 @@ class Source:
         return frame
 
     def _look(self, video: Video) -> bool:
-        """Ask what the input shows; follow it when a digital source changed its timings. True: started anew."""
+        """Ask what the input shows; follow other digital timings, and another standard where it is `auto`.
+
+        True: started anew. Another standard has to be seen twice: a decoder guesses while it loses its signal.
+        """
         self._signal = signals.look(video)
         self._look_at_ns = self._clock.now_ns() + self._look_ns
-        if self._signal is not Signal.PRESENT or self._timings_now() == self._timings:
+        self._other = self._other + 1 if self._signal is Signal.WRONG_STANDARD else 0
+        standard = self._other >= _SEEN and self._options.standard == "auto"
+        if not standard and (self._signal is not Signal.PRESENT or self._timings_now() == self._timings):
             return False
+        self._other = 0
         video.stop()
         self._epoch = self._number + 1
         self._start()

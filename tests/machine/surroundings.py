@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
+import tomllib
 from pathlib import Path
 from typing import Any
 
+from agent.enrolment import _toml
 from tests.machine.machine import Machine
 from tests.system.world import wait_for
 
-SET_UP = """
+SANDBOX = """
 rm -f /srv/sandbox/config.toml  # of a sandbox before, with other ports
 systemd-run --unit=sandbox -q /opt/modality-agent/bin/modality-agent sandbox --folder /srv/sandbox
 for i in $(seq 200); do [ -s /srv/sandbox/config.toml ] && break; sleep 0.2; done
+"""
+SET_UP = """
 cp /srv/sandbox/pki/ca.crt /srv/sandbox/pki/agent.crt /srv/sandbox/pki/agent.key /etc/modality-agent/tls/
 chmod 644 /etc/modality-agent/tls/*.crt
 sed -e 's#"/srv/sandbox/pki/#"tls/#' -e 's#^data_dir.*#data_dir = "/var/lib/modality-agent"#' \
@@ -34,9 +38,21 @@ def install(machine: Machine, package: Path) -> str:
 
 def set_up(machine: Machine) -> None:
     """Start the sandbox in the machine, write a configuration for it and start the service with it."""
-    machine.sh(SET_UP)
+    machine.sh(SANDBOX + SET_UP)
     machine.run("systemctl", "restart", "modality-agent.service")  # after an installation over data it runs already
     picture(machine)
+
+
+def enrolment_file(machine: Machine, path: str) -> None:
+    """Start the sandbox in the machine and put an enrolment file for a box of it at `path`."""
+    machine.sh(SANDBOX)
+    sandbox = machine.root / "srv/sandbox"
+    tables = tomllib.loads((sandbox / "config.toml").read_text(encoding="utf-8"))
+    del tables["tls"], tables["box"]["data_dir"]
+    named = {"authority": "ca.crt", "certificate": "agent.crt", "key": "agent.key"}
+    pem = {name: (sandbox / "pki" / file).read_text(encoding="ascii") for name, file in named.items()}
+    told = {"format": 1, "certificates": pem, "configuration": tables}
+    machine.put(path, "\n".join(_toml(told, ())) + "\n")
 
 
 def picture(machine: Machine, limit_s: float = 60) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from tests.machine import machine as machines
 from tests.machine.machine import ROOT, Machine
-from tests.machine.surroundings import exam, install, picture, received, set_up
+from tests.machine.surroundings import enrolment_file, exam, install, picture, received, set_up
 from tests.system.world import wait_for
 
 pytestmark = [pytest.mark.machine, pytest.mark.timeout(1200)]  # the first one makes the root
@@ -111,6 +111,22 @@ def test_a_box_lives_from_install_to_purge(suite: str, previous: Path) -> None:
         assert (machine.root / DATA / "agent.sqlite3").exists()
         assert (machine.root / "etc/modality-agent/tls/agent.key").exists()
         assert machine.sh("dpkg -l modality-agent 2>/dev/null | grep -c ^ii || true") == "0"
+
+
+def test_one_file_makes_a_box_of_a_site() -> None:
+    """As docs/appliance.md has it: the three commands, then an exam that arrives over mutual TLS."""
+    file = "/root/stick/modality-agent-enrol.toml"
+    with debian("bookworm") as machine:
+        install(machine, machines.package("bookworm"))
+        enrolment_file(machine, file)
+        assert "enrolled" in machine.run("modality-agent", "enrol", file)
+        machine.run("systemd-tmpfiles", "--create", "modality-agent.conf")
+        machine.run("systemctl", "start", CORE)
+        picture(machine)
+        assert not list((machine.root / "root/stick").iterdir()), "something is left on the stick"
+        assert machine.sh("stat -c '%a %U %G' /etc/modality-agent/tls/box.key") == "640 root modality-agent-peer"
+        exam(machine)
+        wait_for("the object at the PACS", lambda: received(machine) == 1, 90)
 
 
 def _active(machine: Machine) -> bool:

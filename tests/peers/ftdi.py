@@ -37,8 +37,8 @@ class Adapter:
         self._peer: socket.socket | None = None
 
     def plug(self, port: int = 0) -> None:
-        """Attach to a port of the kernel's virtual host controller."""
-        threading.Thread(target=self._serve, daemon=True).start()
+        """Attach to a port of this machine's virtual host controller."""
+        self.serve()
         kernel = socket.create_connection(self._listening.getsockname())
         kernel.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         kernel.sendall(struct.pack(">HHI", 0x111, 0x8003, 0) + b"1-1".ljust(32, b"\0"))
@@ -47,6 +47,11 @@ class Adapter:
         words = f"{port} {kernel.fileno()} {bus << 16 | device} {speed}"
         Path("/sys/devices/platform/vhci_hcd.0/attach").write_text(words)
         kernel.detach()  # the kernel has it now
+
+    def serve(self) -> int:
+        """Wait for one kernel to attach, this machine's or a guest's; return the TCP port for it."""
+        threading.Thread(target=self._serve, daemon=True).start()
+        return int(self._listening.getsockname()[1])
 
     def unplug(self) -> None:
         if self._peer is not None:

@@ -13,8 +13,10 @@ from time import monotonic
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from agent import certificates
 from agent.audit_event import LOGIN, Result
 from agent.certificates import Certificates
+from agent.child import BUILD
 from agent.clock import Clock
 from agent.devices import Devices
 from agent.dimse.pace import Pace
@@ -120,6 +122,22 @@ class _Clock(Clock):
         from agent.model import ClockTrust
 
         return ClockTrust.HOST
+
+
+def test_certificates_wait_for_a_child_that_is_late(store: Store, tmp_path: Path) -> None:
+    """On a slow board the build child may need longer than it has: no reason to end the whole service."""
+    made, launcher = pki.make(tmp_path / "pki"), ExecLauncher()
+    watch = Certificates(
+        {"box.pem": str(made.agent_cert)}, store, launcher,
+        stamp=lambda: STAMP, notice=lambda _what, _name: None, turned=lambda: None,
+    )  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(certificates, "BUILD", replace(BUILD, ready_timeout_s=0.001))
+        assert watch.look() is False
+    assert watch.expiry() == {}
+    assert watch.look() is True
+    assert set(watch.expiry()) == {"box.pem"}
+    launcher.close()
 
 
 def test_certificates_are_told_sixty_thirty_and_seven_days_ahead(store: Store, tmp_path: Path) -> None:

@@ -216,6 +216,13 @@ def test_a_switched_off_source_says_so() -> None:
         assert child.still()[0]["failed"]["code"] == "V-02"
 
 
+def test_another_size_is_refused_within_an_exam_and_taken_in_the_next(source: HostedSource) -> None:
+    source.call("fault", fault="geometry")
+    assert source.still(700)[0]["failed"]["code"] == "V-05"
+    source.call("flush")
+    assert "done" in source.still(2000)[0]
+
+
 def test_the_configured_size_is_the_only_one() -> None:
     with HostedSource() as child:
         child.open(still={"rows": 480, "columns": 720})

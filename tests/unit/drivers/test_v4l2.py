@@ -18,6 +18,7 @@ from drivers.kernel import GONE, READABLE, LinuxKernel
 from drivers.picture.convert import nv12_to_rgb, yuyv_to_rgb
 from drivers.v4l2 import Options, Source, abi, formats
 from drivers.v4l2.node import candidates, usb_address
+from drivers.v4l2.standards import STANDARDS
 from tests.peers.recorded import Replay, load
 from tests.vivid.scenes import EXPECTED, SCENES
 
@@ -170,6 +171,52 @@ def opened(*buffers: tuple[bytes, dict[str, int]], **of: Any) -> Source:
     source = Source(Options(device="/dev/video2"), kernel=Table(list(buffers), **of))
     source.open()
     return source
+
+
+class Decoder(Table):
+    """A kernel with an analog decoder: `seen` is what comes in, `set` what the box asked for."""
+
+    def __init__(self, seen: int) -> None:
+        super().__init__([(bytes(1024), {"sequence": n, "flags": 0x2000}) for n in range(99)])
+        self.seen = self.set = seen
+
+    def _enuminput(self, argument: bytearray) -> abi.Struct:
+        return abi.Input(name=b"S-Video", type=2, capabilities=abi.IN_CAP_STD)
+
+    def ioctl(self, fd: int, request: int, argument: bytearray) -> None:
+        if request == abi.S_STD:
+            self.set = int.from_bytes(argument, "little")
+        elif request in (abi.QUERYSTD, abi.G_STD):
+            argument[:] = (self.seen if request == abi.QUERYSTD else self.set).to_bytes(8, "little")
+        else:
+            super().ioctl(fd, request, argument)
+
+
+@pytest.mark.parametrize(
+    ("standard", "signal", "after"), [("auto", "present", "NTSC"), ("PAL", "wrong standard", "PAL")]
+)
+def test_another_standard_is_followed_where_it_is_auto(standard: str, signal: str, after: str) -> None:
+    kernel, clock = Decoder(STANDARDS["PAL"].bits), Passing()
+    source = Source(Options(standard=standard), kernel=kernel, clock=clock)
+    assert source.open().image_format == "PAL"
+    kernel.seen = STANDARDS["NTSC"].bits
+    seen = []
+    for _ in range(6):
+        clock.ns += 1_100_000_000
+        seen.append(source.read(0.1))
+    frames = [frame for frame in seen if frame is not None]
+    assert str(frames[0].signal) == "wrong standard"
+    assert (str(frames[-1].signal), frames[-1].geometry.image_format) == (signal, after)
+    assert [f.number for f in frames] == sorted({f.number for f in frames})
+
+
+class Passing:
+    """A clock that a test moves."""
+
+    ns = 10**12
+
+    def now_ns(self) -> int:
+        return self.ns
 
 
 @pytest.mark.parametrize(

@@ -114,8 +114,11 @@ def test_every_error_speaks_ukrainian_in_all_its_parts(kind: type[AgentError]) -
 UNREADABLE = {
     "agent/devices.py: ChildBroken(f'The picture source is restarting. {self.view.advice}'.strip())",
     "agent/objects/__main__.py: BadRequest(str(e))",
+    "agent/enrolling.py: EnrolmentError(*problems)",
+    "agent/enrolment.py: EnrolmentError(*problems)",
 }
-"""The first is found as a sentence, with advice that is translated; the second is told by our own core to itself."""
+"""The first is found as a sentence, with advice that is translated; the second is told by our own core to itself; the
+others are problems of a file, in English at the command line as those of the configuration are."""
 
 
 def test_every_message_of_an_error_can_be_read_from_the_code() -> None:
