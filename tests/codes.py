@@ -21,6 +21,9 @@ _CODE = re.compile(r"[A-Z]-\d\d")
 ALARMS = {
     "A-21": ("The audit repository does not take the rows.", "They wait on the box; look at its machine and TLS."),
     "A-22": ("A channel of alarms does not take them.", "Look at `[alerts]`, its token or password, its server."),
+    "B-31": ("The voltage is too low, or was since the start.", "Another power supply, a shorter and thicker cable."),
+    "B-32": ("The box is too hot, or slows down for it.", "Out of the cupboard, off the monitor; a heat sink."),
+    "B-33": ("The card is slow in keeping what it is given.", "Replace it soon: a worn card is slow first."),
     "C-07": ("A certificate ends within seven days.", "certificates.md: a request today, by hand."),
     "C-11": ("The box put its configuration back.", "Read the reason, mend `config.toml.failed`, apply it again."),
     "C-30": ("A certificate ends within thirty days.", "certificates.md: make the request."),
