@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from agent.cli.certificate import group
 from agent.cli.main import cli
 from agent.enrolling import Owner, enrol, take_certificate
 
@@ -28,10 +29,10 @@ def enrol_command(config: Path, file: Path) -> None:
         click.echo("time servers and network of the file are not put to use here: they are this system's own")
 
 
-@cli.command("certificate")
+@group.command("take")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.pass_obj
-def certificate_command(config: Path, file: Path) -> None:
+def certificate_take(config: Path, file: Path) -> None:
     """Take the certificate that the site made for this box's request."""
     take_certificate(file, config.parent, _owner())
     click.echo("the site's certificate is in place")
