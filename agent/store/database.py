@@ -63,6 +63,8 @@ def _read_ahead(path: Path) -> None:
     """Read the file once from end to end, so that the check after a power cut does not jump about a slow card.
 
     The check of a million rows that no cache has takes a third of the time then: 1.1 s instead of 3.0 s, measured.
+    Only before SQLite opens it: closing any descriptor of a file drops the locks that the process has on it, and then
+    the next program that looks into the database and goes would take the WAL away under the writer.
     """
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -112,10 +114,10 @@ class Database:
 
     def _open(self) -> Connection:
         try:
+            _read_ahead(self._path)
             writer = _connect(self._path, read_only=False)
             _assert_version(writer)
             _assert_durable(writer)
-            _read_ahead(self._path)
             if writer.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
                 raise DatabaseDamaged
         except sqlite3.Error as e:

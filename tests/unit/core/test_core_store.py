@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -153,6 +155,20 @@ def test_the_queue_is_counted_from_indexes(path: Path) -> None:
 def test_a_queue_in_which_nothing_ever_was_has_no_groups(store: Store) -> None:
     assert store.groups.newest(50) == []
     assert store.groups.of("nothing of it was queued") is None
+
+
+def test_who_looks_into_the_database_and_goes_takes_nothing_away(path: Path, store: Store) -> None:
+    """A descriptor of the file that is closed in our process drops the writer's lock; then the WAL is removed."""
+    look = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); print(*c.execute(sys.argv[2]).fetchone()); c.close()"
+
+    def events() -> int:
+        argv = [sys.executable, "-c", look, str(path), "SELECT count(*) FROM event"]
+        return int(subprocess.run(argv, check=True, capture_output=True, text=True).stdout)
+
+    before = events()
+    for number in (1, 2, 3):
+        store.records.note("test", "subject", "seen", "", str(number), STAMP)
+        assert events() == before + number
 
 
 def test_a_newer_schema_is_not_touched(path: Path) -> None:
