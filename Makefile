@@ -6,7 +6,8 @@ WORKERS ?= 3
 SUITE ?= bookworm
 ARCH ?= $(shell dpkg --print-architecture 2>/dev/null || echo amd64)
 STATES ?= 1000
-.PHONY: help demo test test-web check bench soak kill-test vivid-test locale deb debs lock deb-test machine-test powercut-test image appliance-test prepare-run prepare-test clean
+CUTS ?= 10
+.PHONY: help demo test test-web check bench soak kill-test vivid-test locale deb debs lock deb-test machine-test powercut-test image bundle appliance-test update-test prepare-run prepare-test clean
 
 help: ## print this
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -51,6 +52,14 @@ image: ## as root: the disk image of a PC with its bill of materials; for tests,
 appliance-test: prepare-test ## as root: the image under QEMU, from a file on a stick to a running box (IMAGE=fresh)
 	@image/prepare.sh run.txt test.txt image.txt appliance-test.txt
 	@$(PY) -m pytest -q -s -m appliance tests/appliance
+
+bundle: ## the built image's system as a signed update (KEY= CERTIFICATE=; without: this machine's development key)
+	@image/prepare.sh image.txt
+	@nice python3 image/bundle.py pc-amd64 $(if $(KEY),--key $(KEY) --certificate $(CERTIFICATE))
+
+update-test: prepare-test ## as root: updates of the image under QEMU: good, forged, broken, power cuts; the queue survives (CUTS=10)
+	@image/prepare.sh run.txt test.txt image.txt appliance-test.txt
+	@nice $(PY) -m tests.update --cuts $(CUTS)
 
 vivid-test: prepare-test ## grabbers and triggers on a real kernel in a guest (RECORD=1 keeps what was said)
 	@image/prepare.sh run.txt test.txt vivid.txt
