@@ -7,6 +7,7 @@ SUITE ?= bookworm
 ARCH ?= $(shell dpkg --print-architecture 2>/dev/null || echo amd64)
 STATES ?= 1000
 CUTS ?= 10
+SLOT_CUTS ?= 3
 .PHONY: help demo test test-web check bench soak kill-test vivid-test locale deb debs lock deb-test machine-test powercut-test image bundle appliance-test update-test prepare-run prepare-test clean
 
 help: ## print this
@@ -59,7 +60,7 @@ bundle: ## the built image's system as a signed update (KEY= CERTIFICATE=; witho
 
 update-test: prepare-test ## as root: updates of the image under QEMU: good, forged, broken, power cuts; the queue survives (CUTS=10)
 	@image/prepare.sh run.txt test.txt image.txt appliance-test.txt
-	@nice $(PY) -m tests.update --cuts $(CUTS)
+	@nice $(PY) -m tests.update --cuts $(CUTS) --slot-cuts $(SLOT_CUTS)
 
 vivid-test: prepare-test ## grabbers and triggers on a real kernel in a guest (RECORD=1 keeps what was said)
 	@image/prepare.sh run.txt test.txt vivid.txt

@@ -109,9 +109,9 @@ class Guest:
 
     def __init__(
         self, folder: Path, disk: Path, *, memory_mb: int = 1024, kernel: tuple[Path, Path, str] | None = None,
-        size_gb: int = 4, more: Sequence[str] = (),
+        size_gb: int = 4, more: Sequence[str] = (), cpus: int = 2,
     ) -> None:  # fmt: skip
-        self._more = tuple(more)
+        self._more, self._cpus = tuple(more), cpus
         self.folder, self._memory, self._kernel = folder, memory_mb, kernel
         self.disk = folder / "disk.qcow2"
         self._base(disk, size_gb)
@@ -137,7 +137,7 @@ class Guest:
             smbios += ["-smbios", f"type=11,value=io.systemd.credential.binary:{name}={value}"]
         line = [
             "qemu-system-x86_64", "-nodefaults", "-display", "none", "-machine", "q35,i8042=off",
-            "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", str(min(2, len(os.sched_getaffinity(0)))),
+            "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", str(min(self._cpus, len(os.sched_getaffinity(0)))),
             "-m", str(self._memory), *smbios,
             "-qmp", f"unix:{f}/qmp,server=on,wait=off", "-serial", f"file:{self.console}",
             "-drive", f"file={self.disk},if=none,id=d0,format=qcow2,cache=writeback,discard=unmap",
