@@ -120,8 +120,9 @@ def situation(facts: Facts) -> Situation:
 def told(now: Situation, offered: str, running: str, why: str = "") -> str:
     """Return what a person is told about an update that did not come about; empty: nothing."""
     if now is Situation.FALLEN_BACK:
-        reason = f" {why}" if why else ""
-        return f"The update to {offered} did not prove itself; this box runs {running} again.{reason}"
+        if why:
+            return f"The update to {offered} did not prove itself; this box runs {running} again. {why}"
+        return f"The update to {offered} did not prove itself; this box runs {running} again."
     if now is Situation.INTERRUPTED:
         return f"The update to {offered} was interrupted; this box runs {running}. Install it again."
     return ""
@@ -203,6 +204,12 @@ def missing(before: Iterable[str], passed: Iterable[str]) -> tuple[str, ...]:
     """Return what the old system showed and this one does not (ruling 16)."""
     shown = set(passed)
     return tuple(name for name in before if name not in shown)
+
+
+def not_shown(left: Iterable[str]) -> str:
+    """Return what a new system has not shown, in words."""
+    names = ", ".join(left)
+    return f"It did not show: {names}."
 
 
 def judged(names: Iterable[str], *, exam_open: bool) -> tuple[str, ...]:

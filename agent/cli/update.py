@@ -154,7 +154,7 @@ def prove(config: Path) -> None:
         return not left
 
     if not _when(shown, kept.within_s if kept else _WITHIN_S):
-        why = f"Not shown: {', '.join(left)}."
+        why = updating.not_shown(left)
         if kept is not None:
             RECORD.write(kept.at(Stage.TRIED, why))
         _when(lambda: _open(client) == 0, _EXAM_S)

@@ -4,6 +4,7 @@ ready, one that somebody else signed, an older one. Made once for an image.
 
 from __future__ import annotations
 
+import random
 import shutil
 import subprocess
 import sys
@@ -37,8 +38,8 @@ class Bundles:
         return self.folder / f"{name}.raucb"
 
 
-def bundles(image: Path) -> Bundles:
-    """Return the bundles for the image in `image`."""
+def offered(image: Path) -> Bundles:
+    """Return what is offered to the image in `image`, its system unpacked and the bundles not made yet."""
     version = str(manifest(image)["version"])
     folder = BUILD / f"update-test-{version.partition('+')[2]}"
     base, stamp = version.split("+")
@@ -50,16 +51,18 @@ def bundles(image: Path) -> Bundles:
         broken=f"{base}+{int(stamp) + 2}",
         older=f"{base}+{int(stamp) - 1}",
     )
-    if not (folder / "done").exists():
-        _make(made, image)
-        (folder / "done").touch()
+    if not (folder / "unpacked").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        _run("unsquashfs", "-q", "-n", "-d", made.root, image / "system.squashfs")
+        (folder / "unpacked").touch()
     return made
 
 
-def _make(made: Bundles, image: Path) -> None:
-    shutil.rmtree(made.folder, ignore_errors=True)
-    made.folder.mkdir(parents=True)
-    _run("unsquashfs", "-q", "-n", "-d", made.root, image / "system.squashfs")
+def make(made: Bundles, image: Path) -> None:
+    """Make every bundle, once for an image."""
+    if (made.folder / "done").exists():
+        return
     ours = bundle.development(BUILD / "signing")
     theirs = bundle.Signer(
         authority=made.folder / "other-authority.pem",
@@ -68,7 +71,7 @@ def _make(made: Bundles, image: Path) -> None:
     )
     bundle.new_signer(theirs)
     small = made.folder / "small.img"
-    small.write_bytes(bytes(1 << 20))
+    small.write_bytes(random.Random(1).randbytes(1 << 20))
     drop_in = made.root / "etc/systemd/system/modality-agent.service.d/99-never-ready.conf"
     for name, version in (("good", made.good), ("broken", made.broken)):
         (made.root / "usr/lib/modality-agent-image/version").write_text(f"{version}\n")
@@ -81,6 +84,7 @@ def _make(made: Bundles, image: Path) -> None:
         system.unlink()
     bundle.make(BOARDS[BOARD], small, small, made.file("forged"), made.good, theirs)
     bundle.make(BOARDS[BOARD], small, small, made.file("older"), made.older, ours)
+    (made.folder / "done").touch()
 
 
 def _run(*line: str | Path) -> None:

@@ -23,6 +23,7 @@ from agent.updating import (
     assert_allowed,
     judged,
     missing,
+    not_shown,
     open_exams,
     ordered,
     situation,
@@ -257,7 +258,7 @@ def test_a_record_that_cannot_be_read_is_none(tmp_path: Path) -> None:
 
 def test_words_for_the_service(tmp_path: Path) -> None:
     assert words_at(tmp_path / "words") == ""
-    words = told(Situation.FALLEN_BACK, NEW, OLD, "Not shown: connection archive.")
+    words = told(Situation.FALLEN_BACK, NEW, OLD, not_shown(["connection archive"]))
     written(tmp_path / "words", words, 0o644)
     assert words_at(tmp_path / "words") == words
     assert (NEW in words, OLD in words, "archive" in words) == (True, True, True)
