@@ -215,10 +215,16 @@ def parts(only: str) -> list[tuple[str, Callable[[Updates], str]]]:
     return [(name, act) for name, act in every if name in needed or name in wanted]
 
 
+def _names(only: str) -> tuple[str, ...]:
+    """Return the bundles that are needed for the parts."""
+    acts = {name for name, _ in parts(only)}
+    return ("forged", "older", "good", *(("broken",) if "broken" in acts else ()))
+
+
 def whole(folder: Path, made: Bundles, disk: Path, cuts: int, only: str) -> list[tuple[str, float]]:
     """Show updates of the whole system; return how long each part took."""
     with site_in(folder / "site") as sandbox:
-        more = ("-drive", f"file={disk_of(made, folder)},if=none,id=d2,format=raw,readonly=on",
+        more = ("-drive", f"file={disk_of(made, folder, _names(only))},if=none,id=d2,format=raw,readonly=on",
                 "-device", "virtio-blk-pci,drive=d2,serial=bundles")  # fmt: skip
         guest = Guest(folder, disk, more=more, cpus=1)
         story = Story(folder, guest, sandbox)
@@ -241,6 +247,7 @@ def main() -> int:
     parser.add_argument("--cuts", type=int, default=10, help="while the loader's words are written")
     parser.add_argument("--slot-cuts", type=int, default=3, help="while a whole system is written")
     parser.add_argument("--only", default="", help="`loader`, or names of parts of the whole system")
+    parser.add_argument("--folder", default=None, help="where the disks of the test are put")
     a = parser.parse_args()
     why = missing()
     if why:
@@ -250,7 +257,7 @@ def main() -> int:
     made = offered(built)
     print(f"image {manifest(built)['version']}", flush=True)
     took: list[tuple[str, float]] = []
-    with tempfile.TemporaryDirectory(prefix="update-") as name:
+    with tempfile.TemporaryDirectory(prefix="update-", dir=a.folder) as name:
         if a.only in ("", "loader"):
             begun = monotonic()
             told = loader(Path(name), built, made.root, a.cuts)
@@ -258,7 +265,7 @@ def main() -> int:
             print(f"[{took[-1][1]:6.1f} s] loader: {told}", flush=True)
         if a.only != "loader":
             begun = monotonic()
-            make(made, built)
+            make(made, built, _names(a.only))
             print(f"[{monotonic() - begun:6.1f} s] bundles made or found", flush=True)
             took += whole(Path(name), made, built / "disk.img", a.slot_cuts, a.only)
     print(f"shown in {sum(s for _, s in took):.0f} s: {', '.join(f'{what} {s:.0f} s' for what, s in took)}")
