@@ -62,10 +62,14 @@ class Slots:
         )
         if done.returncode != 0:
             raise UpdateRefused(f"The update was refused: {_last_line(done.stderr)}")
-        told = json.loads(done.stdout)
+        try:
+            told = json.loads(done.stdout)
+            version, build = str(told["version"]), str(told["build"])
+        except (ValueError, KeyError, TypeError) as e:
+            raise UpdateRefused("The update does not say which version it is.") from e
         return Offer(
-            version=str(told["version"]),
-            schema=Schema.parsed(str(told["build"])),
+            version=version,
+            schema=Schema.parsed(build),
             downgrade_to=downgrade_to,
             again=again,
         )
@@ -86,7 +90,9 @@ class Slots:
     @staticmethod
     def _choice(*words: str) -> str:
         line = [str(IMAGE / "boot-choice"), *words]
-        done = subprocess.run(line, check=True, timeout=_CHOICE_S, capture_output=True, text=True)
+        done = subprocess.run(line, check=False, timeout=_CHOICE_S, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise UpdateRefused(f"The boot loader cannot be asked: {_last_line(done.stderr.encode())}")
         return done.stdout.rstrip("\n")
 
 
