@@ -6,9 +6,10 @@ WORKERS ?= 3
 SUITE ?= bookworm
 ARCH ?= $(shell dpkg --print-architecture 2>/dev/null || echo amd64)
 STATES ?= 1000
-CUTS ?= 10
+CUTS ?= 20
+LOADER_CUTS ?= 10
 SLOT_CUTS ?= 3
-.PHONY: help demo test test-web check bench soak kill-test vivid-test locale deb debs lock deb-test machine-test powercut-test image bundle appliance-test update-test prepare-run prepare-test clean
+.PHONY: help demo test test-web check bench soak kill-test vivid-test locale deb debs lock deb-test machine-test powercut-test image bundle appliance-test update-test cuts-test prepare-run prepare-test clean
 
 help: ## print this
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -44,6 +45,7 @@ kill-test: prepare-test ## kill the service KILLS times at random instants and a
 	@$(PY) -m tests.system.kill_test --kills $(KILLS)
 
 powercut-test: prepare-test ## as root: every write of the data disk logged, STATES=1000 power cuts replayed and judged
+	@$(PY) -m tests.powercut --files --states $(STATES)
 	@$(PY) -m tests.powercut --states $(STATES)
 
 image: ## as root: the disk image of a PC with its bill of materials; for tests, not for patients (docs/appliance.md)
@@ -58,9 +60,13 @@ bundle: ## the built image's system as a signed update (KEY= CERTIFICATE=; witho
 	@image/prepare.sh image.txt
 	@nice python3 image/bundle.py pc-amd64 $(if $(KEY),--key $(KEY) --certificate $(CERTIFICATE))
 
-update-test: prepare-test ## as root: updates of the image under QEMU: good, forged, broken, power cuts; the queue survives (CUTS=10)
+update-test: prepare-test ## as root: updates of the image under QEMU: good, forged, broken, power cuts; the queue survives (LOADER_CUTS=10 SLOT_CUTS=3)
 	@image/prepare.sh run.txt test.txt image.txt appliance-test.txt
-	@nice $(PY) -m tests.update --cuts $(CUTS) --slot-cuts $(SLOT_CUTS)
+	@nice $(PY) -m tests.update --cuts $(LOADER_CUTS) --slot-cuts $(SLOT_CUTS)
+
+cuts-test: prepare-test ## as root: the power of the emulated box is cut CUTS=20 times at random instants
+	@image/prepare.sh run.txt test.txt image.txt appliance-test.txt
+	@$(PY) -m tests.appliance.cuts --cuts $(CUTS)
 
 vivid-test: prepare-test ## grabbers and triggers on a real kernel in a guest (RECORD=1 keeps what was said)
 	@image/prepare.sh run.txt test.txt vivid.txt

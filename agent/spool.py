@@ -69,6 +69,9 @@ class Spool:
                 self.incoming, self.frames, self.clips, self.tray, self.objects, self.renditions, self.aside,
             ):  # fmt: skip
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # A file is no safer than the names of the folders above it; not every file system saves those with it.
+            fsync_folder(root)
+            fsync_folder(root.parent)
 
     def write_frame(
         self,

@@ -11,7 +11,8 @@ PORTS = {"127.0.0.1:8443"}
 MOST = {"modality-agent": 1.5, "modality-agent-source": 1.0, "modality-agent-peer": 1.5, "modality-agent-build": 1.0}
 """Unit → the highest exposure that `systemd-analyze security` may tell of it."""
 _COMMANDS = "for p in /proc/[0-9]*; do cat $p/comm; done 2>/dev/null"
-_WHERE = "/var/log /run/log /var/lib/systemd /run/systemd /tmp /var/tmp /run/modality-agent-image"
+_LOGS = "/var/lib/modality-agent/journal /var/log /run/log"
+_WHERE = f"{_LOGS} /var/lib/systemd /run/systemd /tmp /var/tmp /run/modality-agent-image"
 _MEMORY = """for p in /proc/[0-9]*; do
   rss=$(awk '/^VmRSS/{print $2}' $p/status 2>/dev/null); [ -n "$rss" ] || continue
   echo "$((rss/1024)) MiB $(tr '\\0' ' ' < $p/cmdline | cut -c1-70)"

@@ -7,10 +7,11 @@ import pytest
 from agent.device_errors import FrameRefused, NoSignal
 from tests.appliance.story import SOURCE, Story, slowly
 
-CABLE, UNPLUGGED, PLUGGED = "S-Video 000-0 Is Connected To", 1, 2
+MODE = "Standard Signal Mode"
+AS_SET, NO_SIGNAL, CHOSEN = 0, 1, 4
 OTHER_PATIENT, THIRD, FOURTH = "UA-00017", "UA-00042", "UA-00031"
-OTHER = ("Standard", 0, "Standard Signal Mode", 4)
-"""NTSC is what the decoder sees."""
+NTSC = ("Standard", 0, MODE, CHOSEN)
+"""What the decoder sees."""
 CHILD = "for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline | grep -q 'drivers.host' && echo ${p#/proc/}; done"
 """Children of sources and triggers: the one that has the grabber open is the source's."""
 GRABBER = f"for p in $({CHILD}); do ls -l /proc/$p/fd 2>/dev/null | grep -q '/dev/video' && echo $p; done; true"
@@ -19,19 +20,19 @@ GRABBER = f"for p in $({CHILD}); do ls -l /proc/$p/fd 2>/dev/null | grep -q '/de
 def unplugged(story: Story) -> str:
     """Without the cable the box says so, refuses a press aloud, and sees the cable come back."""
     story.open_exam(OTHER_PATIENT)
-    story.turn(CABLE, UNPLUGGED)
+    story.turn(MODE, NO_SIGNAL)
     said = story.source_where("the box says that there is no signal", signal="no signal")
     with pytest.raises(NoSignal) as refused:
         story.post(f"/sources/{SOURCE}/capture", {"trigger_id": "unplugged"})
     assert story.captured() == []
-    story.turn(CABLE, PLUGGED)
+    story.turn(MODE, AS_SET)
     story.source_where("the signal is back", signal="present", state="ready")
     return f"“{said['signal']}”; a press is refused ({refused.value.code}): {refused.value.message}"
 
 
 def other_standard(story: Story) -> str:
     """The device is switched to NTSC: followed; no exam gets pictures of two kinds; the next exam has the new kind."""
-    story.turn(*OTHER)
+    story.turn(*NTSC)
     story.feed("NTSC")
     source = story.source_where("the box follows", geometry="NTSC", signal="present", state="ready")
     with pytest.raises(FrameRefused) as refused:

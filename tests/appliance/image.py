@@ -11,6 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 BUILD = ROOT / "build/image"
+BOOT_OFFSET = 4 << 20
 
 
 def image(board: str = "pc-amd64") -> Path:
@@ -30,3 +31,10 @@ def missing() -> str:
     wanted = ("qemu-system-x86_64", "qemu-img", "mcopy", "mksquashfs")
     absent = [name for name in wanted if shutil.which(name) is None]
     return f"needs {', '.join(absent)}" if absent else ""
+
+
+def from_boot(disk: Path, name: str, out: Path) -> Path:
+    """Copy a file out of the boot partition of a raw image."""
+    line = ["mcopy", "-o", "-i", f"{disk}@@{BOOT_OFFSET}", f"::{name}", str(out)]
+    subprocess.run(line, check=True, env={**os.environ, "MTOOLS_SKIP_CHECK": "1"})
+    return out

@@ -20,7 +20,10 @@ SOURCE = "us1"
 PATIENT, NAME = "UA-00013", "Коваль^Олена^Іванівна"
 QUEUE_MS = 200
 """How long a picture may wait in vivid's own output before it is on the cable: two pictures, and emulation is slow."""
-SLOW_S = 300
+SLOW_S = 900
+_FEEDER_ENDS = """test -e /run/feeder || exit 0
+p=$(cat /run/feeder); rm /run/feeder; kill $p
+while [ -e /proc/$p/fd/0 ]; do sleep 0.2; done"""
 DEVICE = "python3 /run/test/legacy_device.py"
 
 
@@ -99,11 +102,11 @@ class Story:
 
     def feed(self, standard: str) -> None:
         """Let the legacy device show pictures of a standard, another than before or the same."""
-        self.guest.sh("test ! -e /run/feeder || { kill $(cat /run/feeder); rm /run/feeder; }")
+        self.guest.sh(_FEEDER_ENDS)
         self.guest.spawn(f"exec {DEVICE} feed {standard}")
         flows = "test -e /run/feeder"
         try:
-            slowly("pictures flow", lambda: self.guest.ask(sh=flows)["rc"] == 0, 60)
+            slowly("pictures flow", lambda: self.guest.ask(sh=flows)["rc"] == 0, 300)
         except AssertionError:
             print(self.guest.sh("cat /run/test-spawned.log"))
             raise

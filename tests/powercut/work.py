@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 from agent.errors import AgentError
-from tests.powercut.disk import LoggedDisk
 from tests.powercut.verdict import Told
 from tests.system.world import Box, Sandbox, toml_for, wait_for
 
@@ -20,6 +20,12 @@ NORMAL = (
 """Runs first in the service of the negative control: the promise of the database is taken away."""
 
 
+class Logged(Protocol):
+    """What notes every write."""
+
+    def position(self) -> int: ...
+
+
 def box_on(folder: Path, data: Path, sandbox: Sandbox) -> Box:
     """Return a box whose data are on another disk than its configuration and its log."""
     box = Box(folder, toml_for(sandbox))
@@ -27,7 +33,7 @@ def box_on(folder: Path, data: Path, sandbox: Sandbox) -> Box:
     return box
 
 
-def work(box: Box, disk: LoggedDisk, exams: int, luck: random.Random) -> Told:
+def work(box: Box, disk: Logged, exams: int, luck: random.Random) -> Told:
     """Run `exams` exams and note every acknowledgement with the log's position just after it."""
     told = Told()
     for number in range(exams):
@@ -45,7 +51,7 @@ def work(box: Box, disk: LoggedDisk, exams: int, luck: random.Random) -> Told:
     return told
 
 
-def _clip(box: Box, disk: LoggedDisk, told: Told, number: int) -> None:
+def _clip(box: Box, disk: Logged, told: Told, number: int) -> None:
     clip = box.post("/sources/us1/clip/start", {"trigger_id": f"clip-{number}"})
     told.clips.append((disk.position(), clip["frame_id"], 0))
     box.capture(f"during-clip-{number}")
