@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 
-from tests.appliance.guest import ICOUNT, OVMF
+from tests.appliance.guest import OVMF
 from tests.system.world import PAUSE
 
 ROOT = Path(__file__).parents[2]
@@ -96,7 +96,7 @@ class Tiny:
         self._process = subprocess.Popen(
             [
                 "timeout", "-k", "5", "3600", "qemu-system-x86_64", "-nodefaults", "-display", "none", "-machine",
-                "q35,i8042=off", "-accel", "tcg", "-icount", ICOUNT, "-cpu", "max", "-smp", "1", "-m", "512",
+                "q35,i8042=off", "-accel", "tcg", "-cpu", "max", "-smp", "1", "-m", "512",
                 "-serial", f"unix:{path},server=on,wait=off",
                 "-drive", f"if=pflash,format=raw,readonly=on,file={OVMF}/OVMF_CODE_4M.fd",
                 "-drive", f"if=pflash,format=raw,file={self.folder}/vars.fd",
