@@ -1,5 +1,5 @@
-"""The commands over a whole update: the loader's words by the image's own script; RAUC alone is a stand-in here (the real
-one writes real slots in `make update-test`)."""
+"""The commands over a whole update: the loader's words by the image's own script; RAUC alone is a stand-in here, the
+real one writes real slots in `make update-test`."""
 
 from __future__ import annotations
 
