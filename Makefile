@@ -9,7 +9,9 @@ SUITE ?= bookworm
 ARCH ?= $(shell dpkg --print-architecture 2>/dev/null || echo amd64)
 STATES ?= 1000
 CUTS ?= 20
-.PHONY: help demo test test-web check bench soak kill-test crash-test vivid-test locale deb debs lock deb-test machine-test fleet-test powercut-test image appliance-test cuts-test prepare-run prepare-test clean
+LOADER_CUTS ?= 10
+SLOT_CUTS ?= 3
+.PHONY: help demo test test-web check bench soak kill-test crash-test vivid-test locale deb debs lock deb-test machine-test fleet-test powercut-test image bundle appliance-test update-test cuts-test prepare-run prepare-test clean
 
 help: ## print this
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -58,6 +60,14 @@ image: ## as root: the disk image of a PC with its bill of materials; for tests,
 appliance-test: prepare-test ## as root: the image under QEMU, from a file on a stick to a running box (IMAGE=fresh)
 	@image/prepare.sh run.txt test.txt image.txt appliance-test.txt
 	@$(PY) -m pytest -q -s -m appliance tests/appliance
+
+bundle: ## the built image's system as a signed update (KEY= CERTIFICATE=; without: this machine's development key)
+	@image/prepare.sh image.txt
+	@nice python3 image/bundle.py pc-amd64 $(if $(KEY),--key $(KEY) --certificate $(CERTIFICATE))
+
+update-test: prepare-test ## as root: updates of the image under QEMU: good, forged, broken, power cuts; the queue survives (LOADER_CUTS=10 SLOT_CUTS=3)
+	@image/prepare.sh run.txt test.txt image.txt appliance-test.txt
+	@nice $(PY) -m tests.update --cuts $(LOADER_CUTS) --slot-cuts $(SLOT_CUTS)
 
 cuts-test: prepare-test ## as root: the power of the emulated box is cut CUTS=20 times at random instants
 	@image/prepare.sh run.txt test.txt image.txt appliance-test.txt

@@ -36,11 +36,14 @@ from agent.peers import Peers
 from agent.rebuild import Rebuild, set_aside
 from agent.recovery import BootReport, BootScan, lock_data_folder
 from agent.service import Service
+from agent.slots import WORDS as UPDATE_WORDS
 from agent.spawned import launcher_of
 from agent.spool import FRAME, Spool
 from agent.store import Store
 from agent.store.transition import Stamp
 from agent.tally import SYNC, Tally
+from agent.update_record import words_at
+from agent.updating import ALARM, SUBJECT
 
 DATABASE = "agent.sqlite3"
 _MIGRATE_TIMEOUT_S = 120.0
@@ -137,6 +140,7 @@ class Supervisor:
         clean = store.records.begin_run(boot_id(), self.stamp())
         report = BootScan(store, spool, self.stamp()).run()
         _tell_report(report, clean=clean)
+        _tell_update(store, self.stamp())
         launcher = launcher_of(os.environ)
         peers = Peers(launcher, chacha=chacha_configuration())
         progress = Progress(self._clock.monotonic)
@@ -295,6 +299,15 @@ def _tell_report(report: BootReport, *, clean: bool) -> None:
         missing=len(report.missing),
         leases_returned=report.leases_returned,
     )
+
+
+def _tell_update(store: Store, stamp: Stamp) -> None:
+    """Raise, or clear, the alarm about an update of the appliance that did not come about."""
+    words = words_at(UPDATE_WORDS)
+    if words:
+        store.records.raise_alarm(ALARM, SUBJECT, words, stamp)
+    else:
+        store.records.clear_alarm(ALARM, SUBJECT, stamp)
 
 
 def _where(error: BaseException) -> str:

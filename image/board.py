@@ -8,7 +8,8 @@ SUITE = "trixie"
 PYTHON = "3.13"
 DATA_LABEL, BOOT_LABEL = "modality-data", "MODALITY"
 SLOTS = {"a": 2, "b": 3}
-"""Slot → number of its partition; 1 is the boot partition, 4 the data. The second slot is kept free."""
+KERNELS = {"a": 5, "b": 6}
+"""Slot → number of its partition; 1 is the boot partition, 4 the data, last on the disk so that it can grow."""
 COMMON = "image-common-packages.txt"
 
 
@@ -23,6 +24,7 @@ class Board:
     """File of the Debian packages beside the common ones, below `image/packages`."""
     kernel: str
     boot_mb: int
+    kernel_mb: int
     slot_mb: int
     console: str
     command_line: str
@@ -43,7 +45,8 @@ BOARDS = {
             components="main",
             packages="image-pc-amd64-packages.txt",
             kernel="linux-image-amd64",
-            boot_mb=256,
+            boot_mb=64,
+            kernel_mb=64,
             slot_mb=768,
             console="console=tty0 console=ttyS0,115200",
             command_line=_COMMAND_LINE,

@@ -22,6 +22,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import bom
+import bundle
 import disk
 import root as system
 from board import BOARDS, SUITE, Board
@@ -45,7 +46,7 @@ def commit_time() -> int:
     return int(subprocess.run(line, cwd=TREE, capture_output=True, text=True, check=True).stdout)
 
 
-def build(board: Board, out: Path, package: Path | None, version: str, epoch: int) -> None:
+def build(board: Board, out: Path, package: Path | None, version: str, epoch: int, trusted: Path) -> None:
     """Build everything of one board into `out`."""
     begun = time.monotonic()
 
@@ -61,16 +62,18 @@ def build(board: Board, out: Path, package: Path | None, version: str, epoch: in
     system.agent(board, root, package, epoch)
     say(f"agent from {package.name if package else 'the source tree'}")
     disk.loader(root, work)
-    system.configure(board, root, version, epoch)
+    system.configure(board, root, version, epoch, trusted)
     system.clamp(root, epoch)
     parts = bom.write(board, root, version, out / "sbom.cdx.json", epoch)
     say(f"system configured, {parts} parts in the bill of materials")
     disk.slot(root, out / "system.squashfs", epoch)
     say(f"slot: {(out / 'system.squashfs').stat().st_size >> 20} MiB")
-    files = disk.boot_files(root, work)
+    disk.fat(root / "boot", out / "kernel.fat", board.kernel_mb, epoch, "KERNEL")
+    files = disk.boot_files(work)
     disk.fat(files, work / "boot.fat", board.boot_mb, epoch)
     disk.data(work / "data.ext4", epoch)
-    made = {"boot": work / "boot.fat", "slot": out / "system.squashfs", "data": work / "data.ext4"}
+    slot = {"slot": out / "system.squashfs", "kernel": out / "kernel.fat"}
+    made = {"boot": work / "boot.fat", **slot, "data": work / "data.ext4"}
     disk.assemble(board, made, out / "disk.img")
     say("disk")
     subprocess.run(["zstd", "-q", "-f", "-T2", "-3", out / "disk.img", "-o", out / "disk.img.zst"], check=True)
@@ -105,12 +108,14 @@ def main() -> None:
     parser.add_argument("board", choices=sorted(BOARDS))
     parser.add_argument("--package", type=Path, default=None, help="the agent's .deb for this board and suite")
     parser.add_argument("--out", type=Path, default=None)
+    parser.add_argument("--authority", type=Path, default=None, help="who vouches for signers of updates (PEM)")
     a = parser.parse_args()
     if os.geteuid() != 0:
         sys.exit("the image is built as root: files of the system belong to many accounts")
     epoch = commit_time()
     board = BOARDS[a.board]
-    build(board, a.out or BUILD / board.name, a.package or own_package(board), version_of(epoch), epoch)
+    build(board, a.out or BUILD / board.name, a.package or own_package(board), version_of(epoch), epoch,
+          a.authority or bundle.development(BUILD / "signing").authority)
 
 
 if __name__ == "__main__":

@@ -8,16 +8,45 @@ import subprocess
 import uuid
 from pathlib import Path
 
-from board import BOOT_LABEL, DATA_LABEL, SLOTS, Board
+from board import BOOT_LABEL, DATA_LABEL, KERNELS, SLOTS, Board
 from root import run
 
 DATA_MB = 64
 START_MB = 4
 _EMBEDDED = f"search --no-floppy --set=root --label {BOOT_LABEL}\nset prefix=($root)/grub\n"
-_GRUB = "set pick=a\nsource /$pick/start.cfg\nboot\n"
+_GRUB = """# Which system starts: the proven one, or once the one on trial; `boot-choice` writes both words.
+set slot=a
+set trial=
+load_env --file $prefix/grubenv slot trial
+set pick=$slot
+set how=proven
+if [ -n "$trial" ]; then
+  set wanted=$trial
+  set trial=
+  save_env --file $prefix/grubenv trial
+  # A trial that this disk does not forget would be for ever: then there is none.
+  set trial=unknown
+  load_env --file $prefix/grubenv trial
+  if [ -z "$trial" ]; then
+    set pick=$wanted
+    set how=trial
+  fi
+fi
+set part={a}
+if [ "$pick" = b ]; then set part={b}; else set pick=a; fi
+regexp --set=1:disk '^([^,]+),' $root
+set from=($disk,gpt$part)
+echo "system $pick, $how"
+source $from/start.cfg
+boot
+echo "system $pick cannot be started"
+sleep 5
+reboot
+"""
+ENVIRONMENT = "# GRUB Environment Block\nslot=a\ntrial=\n".ljust(1024, "#")
 _MODULES = (
     "part_gpt", "fat", "normal", "linux", "search", "search_label", "echo", "test", "configfile", "boot", "reboot",
-    "sleep", "all_video", "efi_gop", "gzio",
+    "sleep", "all_video", "efi_gop", "gzio", "loadenv", "regexp",
 )  # fmt: skip
 
 
@@ -43,24 +72,24 @@ def loader(root: Path, work: Path) -> None:
     script.unlink()
 
 
-def boot_files(root: Path, work: Path) -> Path:
-    """Return a folder with everything of the boot partition."""
+def boot_files(work: Path) -> Path:
+    """Return a folder with everything of the boot partition: the loader and its two words, no system."""
     folder = work / "boot"
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(root / "boot", folder / "a")
     (folder / "EFI/BOOT").mkdir(parents=True)
     shutil.copy(work / "BOOTX64.EFI", folder / "EFI/BOOT")
     (folder / "grub").mkdir()
-    (folder / "grub/grub.cfg").write_text(_GRUB)
+    (folder / "grub/grub.cfg").write_text(_GRUB.replace("{a}", str(KERNELS["a"])).replace("{b}", str(KERNELS["b"])))
+    (folder / "grub/grubenv").write_text(ENVIRONMENT)
     return folder
 
 
-def fat(folder: Path, out: Path, size_mb: int, epoch: int) -> None:
+def fat(folder: Path, out: Path, size_mb: int, epoch: int, label: str = BOOT_LABEL) -> None:
     """Write a FAT file system with the files of `folder`, in the order of their names."""
     out.unlink(missing_ok=True)
     with out.open("wb") as file:
         os.truncate(file.fileno(), size_mb << 20)
-    run("mkfs.vfat", "--invariant", "-F", "32", "-n", BOOT_LABEL, out, stdout=subprocess.DEVNULL)
+    run("mkfs.vfat", "--invariant", "-F", "32", "-n", label, out, stdout=subprocess.DEVNULL)
     for path in sorted(folder.rglob("*")):
         os.utime(path, (epoch, epoch))
     env = {**os.environ, "MTOOLS_SKIP_CHECK": "1", "SOURCE_DATE_EPOCH": str(epoch), "TZ": "UTC"}
@@ -81,28 +110,29 @@ def data(out: Path, epoch: int) -> None:
 
 
 def assemble(board: Board, parts: dict[str, Path], out: Path) -> None:
-    """Write the whole disk: boot, two slots of which the first is filled, data."""
-    sizes = (board.boot_mb, board.slot_mb, board.slot_mb, DATA_MB)
+    """Write the whole disk: boot, two slots and their kernels of which the first is filled, data."""
+    sizes = (board.boot_mb, board.kernel_mb, board.kernel_mb, board.slot_mb, board.slot_mb, DATA_MB)
     total = START_MB + sum(sizes) + 4
     out.unlink(missing_ok=True)
     with out.open("wb") as file:
         os.truncate(file.fileno(), total << 20)
     run("sfdisk", "-q", out, input=_table(board, sizes).encode())
     at = START_MB
-    for number, (name, size) in enumerate(zip(("boot", "slot", "", "data"), sizes, strict=True), 1):
+    for name, size in zip(("boot", "kernel", "", "slot", "", "data"), sizes, strict=True):
         if name:
             if parts[name].stat().st_size > size << 20:
-                raise ValueError(f"partition {number} is too small for {name}")
+                raise ValueError(f"the partition is too small for {name}")
             run("dd", f"if={parts[name]}", f"of={out}", "bs=1M", f"seek={at}", "conv=notrunc,sparse", "status=none")
         at += size
 
 
 def _table(board: Board, sizes: tuple[int, ...]) -> str:
-    kinds = ("uefi", "linux", "linux", "linux")
-    names = ("boot", *(f"system-{slot}" for slot in SLOTS), "data")
+    numbers = (1, *KERNELS.values(), *SLOTS.values(), 4)
+    names = ("boot", *(f"kernel-{slot}" for slot in KERNELS), *(f"system-{slot}" for slot in SLOTS), "data")
     lines = ["label: gpt", f"label-id: {uuid.uuid5(uuid.NAMESPACE_OID, board.name)}"]
-    for number, (size, kind, name) in enumerate(zip(sizes, kinds, names, strict=True)):
-        start = f"start={START_MB}MiB, " if number == 0 else ""
+    for number, size, name in zip(numbers, sizes, names, strict=True):
+        start = f"start={START_MB}MiB, " if number == 1 else ""
+        kind = "uefi" if number == 1 else "linux"
         own = f"name={name}, uuid={uuid.uuid5(uuid.NAMESPACE_OID, name)}"
-        lines.append(f"{start}size={size}MiB, type={kind}, {own}")
+        lines.append(f"{number} : {start}size={size}MiB, type={kind}, {own}")
     return "\n".join(lines) + "\n"

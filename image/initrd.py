@@ -10,7 +10,7 @@ import lzma
 import subprocess
 from pathlib import Path
 
-from board import DATA_LABEL, SLOTS
+from board import DATA_LABEL, KERNELS, SLOTS
 
 SCRIPT = """#!/bin/busybox sh
 B=/bin/busybox
@@ -20,7 +20,7 @@ $B mount -t proc proc /proc; $B mount -t sysfs sys /sys; $B mount -t devtmpfs de
 $B mount -t tmpfs -o mode=755,nosuid,nodev,size=20% run /run
 while read m; do $B insmod $m 2>/dev/null; done < /modules.list
 slot=a
-for word in $($B cat /proc/cmdline); do case $word in modality.slot=*) slot=${{word#modality.slot=}};; esac; done
+for word in $($B cat /proc/cmdline); do case $word in rauc.slot=*) slot=${{word#rauc.slot=}};; esac; done
 case $slot in {cases} *) part={first};; esac
 tries=0
 while ! data=$($B findfs LABEL={label} 2>/dev/null); do
@@ -32,8 +32,7 @@ $B mount -t squashfs -o ro,noatime,nodev ${{disk}}$part /newroot || {{
 }}
 $B mkdir -p /run/modality-agent-image/slots /run/var/upper /run/var/work
 $B ln -s ${{disk}}1 /run/modality-agent-image/slots/boot
-$B ln -s ${{disk}}2 /run/modality-agent-image/slots/a
-$B ln -s ${{disk}}3 /run/modality-agent-image/slots/b
+{links}
 $B ln -s $data /run/modality-agent-image/slots/data
 echo $slot > /run/modality-agent-image/booted
 # The data is looked at without its journal: only a name that never changes is read.
@@ -110,7 +109,9 @@ def make(root: Path, modules: Path, wanted: tuple[str, ...], out: Path) -> None:
     for folder in ("bin", "dev", "m"):
         made.add(folder, 0o40755)
     cases = " ".join(f"{slot}) part={number};;" for slot, number in SLOTS.items())
-    script = SCRIPT.format(cases=cases, first=SLOTS["a"], label=DATA_LABEL)
+    names = {**SLOTS, **{f"kernel-{slot}": number for slot, number in KERNELS.items()}}
+    links = "\n".join(f"$B ln -s ${{disk}}{n} /run/modality-agent-image/slots/{name}" for name, n in names.items())
+    script = SCRIPT.format(cases=cases, first=SLOTS["a"], label=DATA_LABEL, links=links)
     made.add("bin/busybox", 0o100755, (root / "usr/bin/busybox").read_bytes())
     made.add("init", 0o100755, script.encode())
     made.add("dev/console", 0o20600, b"", (5, 1))

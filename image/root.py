@@ -37,7 +37,8 @@ REMOVED = (
 )  # fmt: skip
 ENABLED = (
     "systemd-networkd", "systemd-resolved", "systemd-timesyncd", "nftables", "modality-agent",
-    "modality-agent-places", "modality-agent-enrol", "modality-agent-doors",
+    "modality-agent-places", "modality-agent-enrol", "modality-agent-doors", "modality-agent-update",
+    "modality-agent-prove",
 )  # fmt: skip
 MASKED = (
     "getty.target", "getty@.service", "getty-static.service", "serial-getty@.service", "console-getty.service",
@@ -144,7 +145,7 @@ def _from_source(board: Board, root: Path) -> None:
     (root / "usr/bin/modality-agent").symlink_to("/opt/modality-agent/bin/modality-agent")
 
 
-def configure(board: Board, root: Path, version: str, epoch: int) -> None:
+def configure(board: Board, root: Path, version: str, epoch: int, trusted: Path) -> None:
     """Make the appliance: our files, units on and off, nobody who can log in, kernel and initrd in /boot."""
     shutil.copytree(HERE / "files", root, dirs_exist_ok=True, symlinks=True)
     run("chown", "-R", "0:0", root / "etc", root / "usr/lib/modality-agent-image")
@@ -156,6 +157,10 @@ def configure(board: Board, root: Path, version: str, epoch: int) -> None:
     (root / "etc/hostname").write_text("modality-agent\n")
     (root / "etc/hosts").write_text("127.0.0.1 localhost modality-agent\n::1 localhost modality-agent\n")
     (root / "usr/lib/modality-agent-image/version").write_text(f"{version}\n")
+    told = root / "etc/rauc/system.conf.in"
+    (root / "etc/rauc/system.conf").write_text(told.read_text().replace("@BOARD@", board.name))
+    told.unlink()
+    shutil.copy(trusted, root / "etc/rauc/keyring.pem")
     _services(root)
     _kernel(board, root)
     _clean(root)
@@ -190,7 +195,7 @@ def _kernel(board: Board, root: Path) -> None:
         shutil.rmtree(left) if left.is_dir() else left.unlink()
     words = f"{board.command_line} {board.console}"
     (boot / "start.cfg").write_text(
-        f"linux /$pick/vmlinuz modality.slot=$pick {words}\ninitrd /$pick/initrd.img\n"
+        f"linux $from/vmlinuz rauc.slot=$pick modality.start=$how {words}\ninitrd $from/initrd.img\n"
     )
     for name in ("vmlinuz", "vmlinuz.old", "initrd.img", "initrd.img.old"):
         (root / name).unlink(missing_ok=True)

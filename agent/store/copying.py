@@ -12,7 +12,7 @@ from agent.errors import DatabaseDamaged, SchemaTooNew
 from agent.lifecycle import ExamState, FrameState, JobState, SessionState
 from agent.store import audit_rows
 from agent.store.database import Connection, Database, translated
-from agent.store.schema import SCHEMA_VERSION
+from agent.store.schema import SCHEMA_VERSION, works_with
 from agent.store.transition import Stamp, move
 
 _PAGES = 256
@@ -49,12 +49,27 @@ def inspect(database: Path) -> int:
     """Return the schema of a copy after it was checked; raises `DatabaseDamaged` or `SchemaTooNew`."""
     try:
         with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
-            found = _checked(connection)
+            found, oldest = _checked(connection), versions(connection)[1]
     except sqlite3.Error as e:
         raise translated(e) from e
-    if found > SCHEMA_VERSION:
+    if not works_with(found, oldest):
         raise SchemaTooNew(found=found, known=SCHEMA_VERSION)
     return found
+
+
+def versions(connection: sqlite3.Connection) -> tuple[int, int]:
+    """Return the schema of a database and the oldest schema whose software can work with it (0: not said)."""
+    told = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("user_version", "application_id")]
+    return int(told[0]), int(told[1])
+
+
+def versions_of(database: Path) -> tuple[int, int]:
+    """Return `versions` of a file that may be in use; raises `StorageError` or `DatabaseDamaged`."""
+    try:
+        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+            return versions(connection)
+    except sqlite3.Error as e:
+        raise translated(e) from e
 
 
 def _checked(connection: sqlite3.Connection) -> int:

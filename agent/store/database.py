@@ -19,7 +19,7 @@ from time import monotonic
 from typing import Any, TypeVar
 
 from agent.errors import AgentError, DatabaseDamaged, DiskFull, ExamClosed, IdentityBlocked, SchemaTooNew, StorageError
-from agent.store.schema import SCHEMA_VERSION
+from agent.store.schema import SCHEMA_VERSION, works_with
 
 T = TypeVar("T")
 Connection = sqlite3.Connection
@@ -85,7 +85,7 @@ def _assert_durable(connection: Connection) -> None:
 
 def _assert_version(connection: Connection) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version > SCHEMA_VERSION:
+    if not works_with(version, connection.execute("PRAGMA application_id").fetchone()[0]):
         raise SchemaTooNew(found=version, known=SCHEMA_VERSION)
     if version < SCHEMA_VERSION:
         raise StorageError(f"The database has schema {version}, this software needs {SCHEMA_VERSION}.")

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlite_utils import Database, Migrations
 
-from agent.store.schema import SCHEMA_VERSION, STEPS
+from agent.store.schema import READABLE_FROM, SCHEMA_VERSION, STEPS, works_with
 
 migrations = Migrations("modality-agent")
 
@@ -22,6 +22,7 @@ def _step(number: int) -> None:
         for statement in STEPS[number]:
             db.execute(statement)
         db.execute(f"PRAGMA user_version = {number + 1}")
+        db.execute(f"PRAGMA application_id = {READABLE_FROM[number + 1]}")
 
     apply.__name__ = f"step_{number + 1:03d}"
     migrations(name=apply.__name__)(apply)
@@ -32,7 +33,10 @@ for _number in range(SCHEMA_VERSION):
 
 
 def migrate(path: str) -> int:
-    """Bring the database file to `SCHEMA_VERSION` and return the version found before; durable on return."""
+    """Bring the database file to `SCHEMA_VERSION` and return the version found before; durable on return.
+
+    A newer one is left as it is.
+    """
     db = Database(path)
     try:
         before = int(db.execute("PRAGMA user_version").fetchone()[0])
@@ -45,10 +49,21 @@ def migrate(path: str) -> int:
         db.close()
 
 
-def main(path: str) -> int:
-    """Return 0, 3 for a database of a newer version, 4 for a damaged one; nothing was changed then."""
+def readable(path: str) -> bool:
+    """Whether this software can work with the database file."""
+    db = Database(path)
     try:
-        return 3 if migrate(path) > SCHEMA_VERSION else 0
+        told = [db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("user_version", "application_id")]
+        return works_with(int(told[0]), int(told[1]))
+    finally:
+        db.close()
+
+
+def main(path: str) -> int:
+    """Return 0; 3 for a newer database that this software cannot read, 4 for a damaged one: nothing was changed."""
+    try:
+        migrate(path)
+        return 0 if readable(path) else 3
     except sqlite3.DatabaseError as e:
         damaged = getattr(e, "sqlite_errorname", "").startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))
         if not damaged:

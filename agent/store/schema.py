@@ -163,3 +163,12 @@ _COUNTED = ("CREATE INDEX job_group ON job (exam_id, state) WHERE kind = 'store'
 
 STEPS = (_FIRST, _SECOND, _THIRD, REVIEW, IDENTITY, ACCOUNTS, AUDIT, _COUNTED, OPERATIONS)
 SCHEMA_VERSION = len(STEPS)
+READABLE_FROM = {number: number for number in range(1, SCHEMA_VERSION + 1)}
+"""Schema → the oldest schema whose software can work with a database of this one; kept in the database (its
+`application_id`). A step that only adds what older software may leave alone says the lower number here: without it an
+update of the appliance cannot fall back, and is refused in words."""
+
+
+def works_with(version: int, readable_from: int) -> bool:
+    """Whether this software can work with a database of that schema; 0: the database does not say from where."""
+    return version <= SCHEMA_VERSION or 0 < readable_from <= SCHEMA_VERSION

@@ -134,8 +134,10 @@ def test_a_backup_of_a_newer_version_is_refused_in_words(sandbox: Sandbox, tmp_p
         sqlite3.connect(box.data / "agent.sqlite3")
     ) as database:
         database.execute("PRAGMA user_version = 999")
+        database.execute("PRAGMA application_id = 999")
         assert command(box, "backup", str(kept)).returncode == 0
         database.execute("PRAGMA user_version = 8")
+        database.execute("PRAGMA application_id = 8")
     lose(box, spool=False)
     said = command(box, "restore", str(kept))
     assert said.returncode == 1

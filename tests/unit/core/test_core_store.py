@@ -15,9 +15,11 @@ from agent.errors import Blame
 from agent.model import BuiltObject, Equipment, ExamKind, FrameRecord, IdentitySnapshot, Patient, Route
 from agent.outcome import Action, Outcome, Phase
 from agent.store import Stamp, Store
+from agent.store.copying import versions_of
 from agent.store.groups import CHOSEN, COUNTS
 from agent.store.jobs import CLAIM, NEXT_DUE, RESCUE, UNSENT_BY_DESTINATION
-from agent.store.migrations import migrate
+from agent.store.migrations import migrate, readable
+from agent.store.schema import READABLE_FROM, SCHEMA_VERSION
 
 STAMP = Stamp(at="2026-11-24T10:00:00+02:00", unix=1000.0, run_id="run-1")
 EQUIPMENT = Equipment(source="us1", modality="US", conversion_type="DV")
@@ -174,7 +176,27 @@ def test_who_looks_into_the_database_and_goes_takes_nothing_away(path: Path, sto
 def test_a_newer_schema_is_not_touched(path: Path) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version = 99")
+        connection.execute("PRAGMA application_id = 98")
     connection.close()
     with pytest.raises(errors.SchemaTooNew):
         Store(path)
     assert migrate(str(path)) == 99
+    assert not readable(str(path))
+
+
+def test_a_newer_schema_that_says_it_may_be_read_is_used_and_left_as_it_is(path: Path) -> None:
+    """An update that fell back: the old software works on with what the new one made of the database."""
+    with sqlite3.connect(path) as connection:
+        connection.execute("ALTER TABLE exam ADD COLUMN from_the_future TEXT NOT NULL DEFAULT ''")
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+        connection.execute(f"PRAGMA application_id = {SCHEMA_VERSION}")
+    connection.close()
+    assert migrate(str(path)) == SCHEMA_VERSION + 1
+    assert readable(str(path))
+    store = Store(path)
+    store.close()
+    assert versions_of(path) == (SCHEMA_VERSION + 1, SCHEMA_VERSION)
+
+
+def test_a_database_says_from_which_schema_on_it_is_read(path: Path) -> None:
+    assert versions_of(path) == (SCHEMA_VERSION, READABLE_FROM[SCHEMA_VERSION])
