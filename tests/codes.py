@@ -42,6 +42,7 @@ ALARMS = {
     "P-07": ("The archive refused images; or another node than the one that was asked reported a commitment.",
              "`queue why` has the archive's own words; compare AE titles."),
     "P-08": ("The commitment listener does not listen.", "The port is taken, or its TLS files cannot be read."),
+    "U-02": ("An update did not come about; the box runs the old system.", "Read why beside it; `update` tells more."),
     "W-12": ("Entries of the worklist could not be read and are not shown.", "The RIS: character set, empty number."),
     "W-13": ("There are too many patients: the list was cut.", "Narrow it: `[worklist] modality`, station, days."),
 }
