@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Iterator
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import pytest
@@ -94,8 +95,12 @@ def test_what_is_not_http_gets_nothing(door: Door) -> None:
     for nonsense in (b"\x16\x03\x01" * 50, b"GET / HTTP/1.1\r\n" + b"X" * 100_000, b"GET /api/jobs/" + b"9" * 5000):
         raw = socket.create_connection((address.hostname, address.port), timeout=10)
         with context.wrap_socket(raw, server_hostname="localhost") as sock:
-            sock.sendall(nonsense + b"\r\n\r\n")
-            assert b" 200 " not in sock.recv(100)
+            with suppress(ssl.SSLEOFError, ConnectionError):  # the door may close before it has heard everything
+                sock.sendall(nonsense + b"\r\n\r\n")
+            heard = b""
+            with suppress(ssl.SSLEOFError, ConnectionError):
+                heard = sock.recv(100)
+            assert b" 200 " not in heard
     assert door.ask("GET", "/api/status").status == 200
 
 
