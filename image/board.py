@@ -7,6 +7,8 @@ from dataclasses import dataclass
 SUITE = "trixie"
 PYTHON = "3.13"
 DATA_LABEL, BOOT_LABEL = "modality-data", "MODALITY"
+DATA_UNFINISHED = "modality-new"
+"""Label of an encrypted data partition that is still being made; see `sealed`."""
 SLOTS = {"a": 2, "b": 3}
 KERNELS = {"a": 5, "b": 6}
 """Slot → number of its partition; 1 is the boot partition, 4 the data, last on the disk so that it can grow."""

@@ -10,7 +10,7 @@ import lzma
 import subprocess
 from pathlib import Path
 
-from board import DATA_LABEL, KERNELS, SLOTS
+from board import DATA_LABEL, DATA_UNFINISHED, KERNELS, SLOTS
 
 SCRIPT = """#!/bin/busybox sh
 B=/bin/busybox
@@ -23,7 +23,17 @@ slot=a
 for word in $($B cat /proc/cmdline); do case $word in rauc.slot=*) slot=${{word#rauc.slot=}};; esac; done
 case $slot in {cases} *) part={first};; esac
 tries=0
-while ! data=$($B findfs LABEL={label} 2>/dev/null); do
+# Encrypted (LUKS2), its label and UUID stand in its first sector, where `findfs` does not look.
+sealed() {{
+  for p in /dev/sd?4 /dev/vd?4 /dev/mmcblk?p4 /dev/nvme?n?p4; do
+    [ "$($B dd if=$p bs=1 count=4 2>/dev/null)" = LUKS ] || continue
+    case $($B dd if=$p bs=1 skip=24 count=48 2>/dev/null | $B tr -d '\\0') in
+      {label}|{unfinished}) echo $p; return 0;;
+    esac
+  done
+  return 1
+}}
+while ! data=$(sealed || $B findfs LABEL={label} 2>/dev/null); do
   tries=$((tries+1)); [ $tries -gt 600 ] && {{ echo "no data partition"; $B sleep 5; $B reboot -f; }}; $B sleep 0.1
 done
 disk=${{data%4}}
@@ -35,6 +45,9 @@ $B ln -s ${{disk}}1 /run/modality-agent-image/slots/boot
 {links}
 $B ln -s $data /run/modality-agent-image/slots/data
 echo $slot > /run/modality-agent-image/booted
+if sealed > /dev/null; then
+  $B dd if=$data bs=1 skip=168 count=36 2>/dev/null | $B sed 's/-//g' > /run/modality-agent-image/machine-id
+fi
 # The data is looked at without its journal: only a name that never changes is read.
 $B mkdir /run/early
 if $B mount -t ext4 -o ro,noload,noatime $data /run/early 2>/dev/null; then
@@ -111,7 +124,7 @@ def make(root: Path, modules: Path, wanted: tuple[str, ...], out: Path) -> None:
     cases = " ".join(f"{slot}) part={number};;" for slot, number in SLOTS.items())
     names = {**SLOTS, **{f"kernel-{slot}": number for slot, number in KERNELS.items()}}
     links = "\n".join(f"$B ln -s ${{disk}}{n} /run/modality-agent-image/slots/{name}" for name, n in names.items())
-    script = SCRIPT.format(cases=cases, first=SLOTS["a"], label=DATA_LABEL, links=links)
+    script = SCRIPT.format(cases=cases, first=SLOTS["a"], label=DATA_LABEL, unfinished=DATA_UNFINISHED, links=links)
     made.add("bin/busybox", 0o100755, (root / "usr/bin/busybox").read_bytes())
     made.add("init", 0o100755, script.encode())
     made.add("dev/console", 0o20600, b"", (5, 1))

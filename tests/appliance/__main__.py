@@ -18,6 +18,7 @@ from tests.appliance.guest import Guest, fat_stick
 from tests.appliance.image import image, manifest, missing
 from tests.appliance.site import HOST, enrolment, site_in
 from tests.appliance.story import NAME, PATIENT, SOURCE, Story, slowly
+from tests.appliance.tpm import Tpm
 from tests.system.world import Json
 
 DOWN_S = 20.0
@@ -28,7 +29,17 @@ def first_start(story: Story) -> str:
     seconds = story.guest.boot()
     assert story.guest.sh("cat /run/modality-agent-image/booted").strip() == "a"
     assert "inactive" in story.guest.ask(sh="systemctl is-active modality-agent")["out"]
+    _kept_by_the_chip(story)
     return f"the box runs, not enrolled, {seconds:.0f} s after power"
+
+
+def _kept_by_the_chip(story: Story) -> None:
+    """The data partition is encrypted, its key in the TPM, and the box's name is the partition's."""
+    kind = "blkid -o value -s TYPE $(readlink /run/modality-agent-image/slots/data)"
+    assert story.guest.sh(kind).strip() == "crypto_LUKS"
+    assert story.guest.sh("findmnt -n -o SOURCE /data").strip() == "/dev/mapper/modality-data"
+    ids = story.guest.sh("tr -d - < /etc/machine-id; cat /data/machine-id").split()
+    assert len(set(ids)) == 1, ids
 
 
 def enrol(story: Story) -> str:
@@ -131,7 +142,7 @@ def main() -> int:
     size = (folder / "disk.img.zst").stat().st_size >> 20
     print(f"image {manifest(folder)['version']}: {size} MiB compressed", flush=True)
     with tempfile.TemporaryDirectory(prefix="appliance-") as name, site_in(Path(name) / "site") as sandbox:
-        guest = Guest(Path(name), folder / "disk.img", more=("-device", "usb-kbd,bus=usb.0"))
+        guest = Guest(Path(name), folder / "disk.img", more=("-device", "usb-kbd,bus=usb.0"), tpm=Tpm(Path(name)))
         story = Story(Path(name), guest, sandbox)
         try:
             for title, act in PARTS:

@@ -21,6 +21,7 @@ from time import monotonic
 from typing import Any
 
 from agent.error import from_wire
+from tests.appliance.tpm import Tpm
 from tests.system.world import PAUSE
 
 Json = dict[str, Any]
@@ -115,9 +116,9 @@ class Guest:
 
     def __init__(
         self, folder: Path, disk: Path, *, memory_mb: int = 1024, kernel: tuple[Path, Path, str] | None = None,
-        size_gb: int = 4, more: Sequence[str] = (),
+        size_gb: int = 4, more: Sequence[str] = (), tpm: Tpm | None = None,
     ) -> None:  # fmt: skip
-        self._more = tuple(more)
+        self._more, self._tpm = tuple(more), tpm
         self.folder, self._memory, self._kernel = folder, memory_mb, kernel
         self.disk = folder / "disk.qcow2"
         self._base(disk, size_gb)
@@ -155,6 +156,8 @@ class Guest:
             "-netdev", "user,id=n0", "-device", "virtio-net-pci,netdev=n0,id=nic0",
             "-device", "qemu-xhci,id=usb", "-device", "i6300esb", "-action", "watchdog=reset",
         ]  # fmt: skip
+        if self._tpm is not None:
+            line += self._tpm.arguments()
         if self._kernel is not None:
             vmlinuz, initrd, words = self._kernel
             return [*line, "-kernel", str(vmlinuz), "-initrd", str(initrd), "-append", words]
@@ -175,6 +178,8 @@ class Guest:
         begun = monotonic()
         for name in ("qmp", "door"):
             (self.folder / name).unlink(missing_ok=True)
+        if self._tpm is not None:
+            self._tpm.start()
         with (self.folder / "qemu.log").open("ab") as log:
             self.process = subprocess.Popen(
                 ["timeout", "-k", "5", str(LIFE_S), *self.arguments(), *self._more],
