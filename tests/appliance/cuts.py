@@ -20,9 +20,10 @@ from time import monotonic
 
 from agent.errors import AgentError
 from tests.appliance.guest import Guest, ServiceSilent, put_files
-from tests.appliance.image import BOOT_OFFSET, from_boot, image, missing
+from tests.appliance.image import BOOT_OFFSET, from_kernel, image, missing
 from tests.appliance.site import SIMULATOR, enrolment, site_in
 from tests.appliance.story import slowly
+from tests.appliance.tpm import Tpm
 from tests.system.kill_test import Oracle
 from tests.system.world import PAUSE, Json, Sandbox
 
@@ -108,7 +109,7 @@ _INTEGRITY = (
 )
 
 
-def main(cuts: int, seed: int) -> int:
+def main(cuts: int, seed: int, *, with_chip: bool = False) -> int:
     """Run; return 0 when nothing that was told is lost, changed or doubled, and nothing was said that is not so."""
     why = missing()
     if why:
@@ -121,8 +122,9 @@ def main(cuts: int, seed: int) -> int:
         disk = Path(shutil.copyfile(product / "disk.img", folder / "disk.img"))
         told = enrolment(sandbox, source=SIMULATOR, pedal=False, reader=False)
         put_files(disk, BOOT_OFFSET, {"modality-agent-enrol.toml": told})
-        kernel = (from_boot(disk, "a/vmlinuz", folder / "vmlinuz"), from_boot(disk, "a/initrd.img", folder / "initrd"))
-        guest = Guest(folder, disk, kernel=(*kernel, WORDS))
+        kernel = [from_kernel(product, file, folder / file) for file in ("vmlinuz", "initrd.img")]
+        chip = Tpm(folder) if with_chip else None
+        guest = Guest(folder, disk, kernel=(kernel[0], kernel[1], WORDS), tpm=chip)
         box = Box(guest, sandbox, luck)
         try:
             for _ in range(cuts):
@@ -143,5 +145,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cuts", type=int, default=20)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    parser.add_argument("--chip", action="store_true", help="with a TPM: the data partition is encrypted")
     a = parser.parse_args()
-    sys.exit(main(a.cuts, a.seed))
+    sys.exit(main(a.cuts, a.seed, with_chip=a.chip))

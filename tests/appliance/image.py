@@ -33,8 +33,8 @@ def missing() -> str:
     return f"needs {', '.join(absent)}" if absent else ""
 
 
-def from_boot(disk: Path, name: str, out: Path) -> Path:
-    """Copy a file out of the boot partition of a raw image."""
-    line = ["mcopy", "-o", "-i", f"{disk}@@{BOOT_OFFSET}", f"::{name}", str(out)]
+def from_kernel(folder: Path, name: str, out: Path) -> Path:
+    """Copy a file out of the partition that goes with a slot: its kernel, its first file system, its command line."""
+    line = ["mcopy", "-o", "-i", str(folder / "kernel.fat"), f"::{name}", str(out)]
     subprocess.run(line, check=True, env={**os.environ, "MTOOLS_SKIP_CHECK": "1"})
     return out

@@ -18,11 +18,14 @@ class Tpm:
         self.folder = folder / "tpm"
         self.folder.mkdir(exist_ok=True)
         self.socket = folder / "tpm.sock"
+        self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it; it ends by itself when QEMU lets go of it."""
+        """Start it, once the one before has let go of its state; it ends by itself when QEMU lets go of it."""
+        if self._process is not None:
+            self._process.wait(_OPEN_S)
         self.socket.unlink(missing_ok=True)
-        subprocess.Popen(
+        self._process = subprocess.Popen(
             ["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={self.folder}", "--ctrl",
              f"type=unixio,path={self.socket}", "--flags", "startup-clear", "--terminate"],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True,
