@@ -6,6 +6,7 @@ word is needed besides (`StillOwed`).
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from agent.clearing import Clearing, Told, refuse_while_salvaged
 from agent.config import layers, versions
 from agent.config.schema import Configuration
 from agent.lifecycle import ClearingState
-from agent.operations_errors import NotErased, OtherName, StillOwed
+from agent.operations_errors import ClearingNotUnderstood, NotErased, OtherName, StillOwed
 from agent.spool import CLIP, FRAME
 from agent.store import outstanding
 from agent.store.outstanding import Outstanding
@@ -41,6 +42,29 @@ class Request:
     @property
     def erases(self) -> bool:
         return self.kind == "erase"
+
+
+_KINDS = ("reset", "erase")
+
+
+def asked_in(data: bytes) -> Request:
+    """Return what a file asks for: one table `[reset]` or `[erase]` with `box`, `who`, `lose_unsent`.
+
+    Raises `ClearingNotUnderstood` for anything else: nothing is removed by a guess.
+    """
+    try:
+        told = tomllib.loads(data.decode())
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as e:
+        raise ClearingNotUnderstood from e
+    if len(told) != 1 or next(iter(told)) not in _KINDS:
+        raise ClearingNotUnderstood
+    ((kind, table),) = told.items()
+    wanted = {"box": str, "who": str, "lose_unsent": bool}
+    if not isinstance(table, dict) or not {"box", "who"} <= table.keys() <= wanted.keys():
+        raise ClearingNotUnderstood
+    if not all(isinstance(value, wanted[key]) for key, value in table.items()):
+        raise ClearingNotUnderstood
+    return Request(kind=kind, box=table["box"], who=table["who"], lose=table.get("lose_unsent", False))
 
 
 def owed(configuration: Configuration, root: Path) -> Outstanding:

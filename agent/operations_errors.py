@@ -48,6 +48,15 @@ class BackupBusy(AgentError):
     safe = ""
 
 
+class ClearingNotUnderstood(AgentError):
+    """This file does not say what is to be removed."""
+
+    code = "D-19"
+    blame = Blame.PERSON
+    hint = "Nothing was removed. See docs/operations.md: one table [reset] or [erase] with box, who and lose_unsent."
+    safe = ""
+
+
 class StillOwed(AgentError):
     """There are pictures here that nobody took responsibility for. Nothing was removed."""
 

@@ -48,6 +48,19 @@ def erase(config: Path, *, box: str, who: str, lose_unsent: bool, certificate: s
     _clear(config, kind="erase", box=box, who=who or _user(), lose=lose_unsent, certificate=path)
 
 
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.pass_obj
+def clear(config: Path, file: Path) -> None:
+    """Reset or erase this box as FILE asks, from a stick where nobody can log in; the certificate lies beside it."""
+    from agent.clearing_request import asked_in
+
+    asked = asked_in(file.read_bytes())
+    certificate = str(file.absolute().with_name("modality-agent-erased.json"))
+    _clear(config, kind=asked.kind, box=asked.box, who=asked.who, lose=asked.lose, certificate=certificate)
+    file.unlink()  # or the next start would ask for it again
+
+
 def _clear(config: Path, **words: Any) -> None:
     from agent import clearing
     from agent.clearing_request import Request, prepare

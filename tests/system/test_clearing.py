@@ -204,3 +204,40 @@ def test_what_is_erased_is_overwritten_first(used: Path, tmp_path: Path) -> None
     assert erased(box.folder), everything(box.folder).keys()
     assert set((tmp_path / "second name of the same bytes").read_bytes()) == {0}
     assert "IVANENKO" not in said.stdout + (tmp_path / "certificate.json").read_text()
+
+
+WRONG = ("", "[erase]\n", "what = 'erase'\n", "[erase]\nbox = 'Test'\nwho = 1\n", "[erase]\nbox='Test'\n[reset]\nbox='Test'\n",
+         "[erase]\nbox = 'Test'\nidentity_too = true\n", "\xff")  # fmt: skip
+
+
+@pytest.mark.parametrize("text", WRONG)
+def test_a_file_that_is_not_understood_removes_nothing(used: Path, tmp_path: Path, text: str) -> None:
+    box, asked = copy_of(used, tmp_path), tmp_path / "modality-agent-erase.toml"
+    asked.write_bytes(text.encode("latin-1"))
+    before = everything(box.folder)
+    said = command(box, "clear", str(asked))
+    assert (said.returncode, "D-19" in said.stderr) == (1, True), said.stderr
+    assert everything(box.folder) == before
+
+
+def test_a_file_asks_for_an_erase_as_the_command_does(used: Path, tmp_path: Path) -> None:
+    """A box where nobody can log in takes it from a stick; what is owed is refused there, too, unless told twice."""
+    box, asked = copy_of(used, tmp_path), tmp_path / "modality-agent-erase.toml"
+    asked.write_text('[erase]\nbox = "Test"\nwho = "A. Engineer"\n')
+    said = command(box, "clear", str(asked))
+    assert (said.returncode, "D-12" in said.stderr) == (1, True), said.stderr
+    asked.write_text('[erase]\nbox = "Test"\nwho = "A. Engineer"\nlose_unsent = true\n')
+    said = command(box, "clear", str(asked))
+    assert said.returncode == 0, said.stderr
+    assert erased(box.folder)
+    certificate = json.loads((tmp_path / "modality-agent-erased.json").read_text())
+    assert certificate["who"] == "A. Engineer"
+    assert not asked.exists(), "it would be asked for again at the next start"
+
+
+def test_a_file_asks_for_a_reset(used: Path, tmp_path: Path) -> None:
+    box, asked = copy_of(used, tmp_path), tmp_path / "modality-agent-erase.toml"
+    asked.write_text('[reset]\nbox = "Test"\nwho = "A. Engineer"\nlose_unsent = true\n')
+    assert command(box, "clear", str(asked)).returncode == 0
+    assert box.config.exists()
+    assert not (box.data / "agent.sqlite3").exists()
