@@ -14,7 +14,7 @@ from pathlib import Path
 from time import monotonic
 
 from tests.appliance import closed, faults
-from tests.appliance.guest import Guest, fat_stick
+from tests.appliance.guest import Guest, fat_stick, from_stick
 from tests.appliance.image import image, manifest, missing
 from tests.appliance.site import HOST, enrolment, site_in
 from tests.appliance.story import NAME, PATIENT, SOURCE, Story, slowly
@@ -22,6 +22,7 @@ from tests.appliance.tpm import Tpm
 from tests.system.world import Json
 
 DOWN_S = 20.0
+RECOVERY_WORDS = 8
 VIVID = "n_devs=1 node_types=0x101 num_inputs=2 input_types=0xe num_outputs=1 output_types=0x0"
 
 
@@ -55,6 +56,7 @@ def enrol(story: Story) -> str:
     left = stick.read_bytes()
     assert b"PRIVATE KEY" not in left, "the key is still on the stick"
     assert b"ae_title" not in left, "the enrolment file is still on the stick"
+    assert len(from_stick(stick, "modality-agent-recovery-key.txt").split(b"-")) == RECOVERY_WORDS
     return "from a stick, which holds nothing of it any more"
 
 
@@ -123,6 +125,7 @@ PARTS = (
     ("source hung", faults.hung),
     ("closed", closed.closed),
     ("figures", closed.figures),
+    ("unreadable, erased", closed.unreadable),
 )
 """Everything that happens, in order."""
 

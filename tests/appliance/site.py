@@ -14,6 +14,7 @@ from tests.system.world import Sandbox, sandbox_in
 
 HOST = "10.0.2.2"
 """This machine, as QEMU's user network shows it to the box."""
+BOX = "УЗД 2"
 NTP_PORT, _EPOCH = 123, 2_208_988_800
 PEDAL = "/dev/serial/by-id/usb-FTDI_FT232R_USB_UART_PEDAL001-if00-port0"
 GRABBER = "/dev/v4l/by-path/platform-vivid.0-video-index0"
@@ -89,7 +90,7 @@ authority = '''{pem["authority"]}'''
 certificate = '''{pem["certificate"]}'''
 key = '''{pem["key"]}'''
 [configuration.box]
-name = "УЗД 2"
+name = "{BOX}"
 ae_title = "{told["agent_ae_title"]}"
 language = "uk"
 [configuration.exam]
