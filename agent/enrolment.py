@@ -69,10 +69,15 @@ class Enrolment:
         return bool(self.authority) and not self.key
 
     def ports(self) -> tuple[int, ...]:
-        """Return the ports that the configuration opens beside the page's."""
-        listener = self.configuration.get("listener")
-        port = listener.get("port", 2762) if isinstance(listener, Mapping) else 0
-        return (port,) if isinstance(port, int) and 0 < port < 65536 else ()
+        """Return the ports that the configuration opens to the network: the listener's, and the page's if it leaves
+        the box at all."""
+        asked = []
+        listener, web = (self.configuration.get(name) for name in ("listener", "web"))
+        if isinstance(listener, Mapping):
+            asked.append(listener.get("port", 2762))
+        if isinstance(web, Mapping) and not str(web.get("listen", "127.")).startswith(("127.", "::1", "localhost")):
+            asked += [web.get("port", 8443), web.get("redirect_port", 0)]
+        return tuple(port for port in asked if isinstance(port, int) and 0 < port < 65536)
 
 
 def parse(data: bytes) -> Enrolment:

@@ -7,9 +7,12 @@ stick with the enrolment file. The last line says what was shown and how long ea
 
 from __future__ import annotations
 
+import hashlib
+import ssl
 import sys
 import tempfile
 from contextlib import suppress
+from http import HTTPStatus
 from pathlib import Path
 from time import monotonic
 
@@ -19,7 +22,7 @@ from tests.appliance.image import image, manifest, missing
 from tests.appliance.site import HOST, enrolment, site_in
 from tests.appliance.story import NAME, PATIENT, SOURCE, Story, slowly
 from tests.appliance.tpm import Tpm
-from tests.system.world import Json
+from tests.system.world import PASSWORD, Json, Page
 
 DOWN_S = 20.0
 RECOVERY_WORDS = 8
@@ -53,11 +56,34 @@ def enrol(story: Story) -> str:
     quiet = "! systemctl is-active -q 'modality-agent-media@*'"
     slowly("the stick is let go", lambda: guest.ask(sh=quiet)["rc"] == 0)
     guest.unplug_stick("enrol")
+    story.code = from_stick(stick, "modality-agent-enrolment-code.txt").decode()
     left = stick.read_bytes()
     assert b"PRIVATE KEY" not in left, "the key is still on the stick"
     assert b"ae_title" not in left, "the enrolment file is still on the stick"
     assert len(from_stick(stick, "modality-agent-recovery-key.txt").split(b"-")) == RECOVERY_WORDS
     return "from a stick, which holds nothing of it any more"
+
+
+def administrator(story: Story) -> str:
+    """Whoever brought the stick makes the first account, in a browser that trusts what the stick said."""
+    told = dict(line.split(": ", 1) for line in story.code.splitlines() if ": " in line)
+    where = ("127.0.0.1", story.guest.page_port)
+    shown = slowly("the page", lambda: _certificate_of(where))
+    digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(shown)).hexdigest()
+    assert told["its certificate (SHA-256)"].replace(":", "").lower() == digest, told
+    trusted = story.folder / "page.pem"
+    trusted.write_text(shown)
+    page = Page(f"https://localhost:{where[1]}/", trusted)
+    me = page.api("POST", "/enrol", {"code": told["enrolment code"], "name": "Інна", "password": PASSWORD})
+    assert me["role"] == "administrator", me
+    assert page.get("/").status == HTTPStatus.OK
+    return "with the code from the stick, over the network, on port 443"
+
+
+def _certificate_of(where: tuple[str, int]) -> str:
+    with suppress(OSError):
+        return ssl.get_server_certificate(where, timeout=60)
+    return ""
 
 
 def ready(story: Story) -> str:
@@ -116,6 +142,7 @@ def press(story: Story) -> str:
 PARTS = (
     ("first start", first_start),
     ("enrolled", enrol),
+    ("first administrator", administrator),
     ("ready", ready),
     ("barcode reader", scan),
     ("patient chosen", choose),

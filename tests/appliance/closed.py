@@ -11,7 +11,7 @@ from tests.appliance.guest import fat_stick, from_stick
 from tests.appliance.site import BOX
 from tests.appliance.story import NAME, PATIENT, SLOW_S, Story
 
-PORTS = {"127.0.0.1:8443"}
+PORTS = {"0.0.0.0:443"}
 """What listens for TCP in a box without a commitment listener; docs/appliance.md has the same list."""
 MOST = {"modality-agent": 1.5, "modality-agent-source": 1.0, "modality-agent-peer": 1.5, "modality-agent-build": 1.0}
 """Unit → the highest exposure that `systemd-analyze security` may tell of it."""
@@ -81,7 +81,8 @@ def unreadable(story: Story) -> str:
     assert story.guest.sh("cat /data/machine-id").strip() != before
     certificate = json.loads(from_stick(stick, "modality-agent-erased.json"))
     assert certificate["finished_at"], certificate
-    return f"no name on {story.guest.disk.stat().st_size >> 20} MiB of disk; erased by a stick: {certificate['files']} files"
+    size = story.guest.disk.stat().st_size >> 20
+    return f"no name on {size} MiB of disk; erased by a stick: {certificate['files']} files"
 
 
 def _no_names_on(disk: Path) -> None:

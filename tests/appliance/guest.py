@@ -22,6 +22,7 @@ from typing import Any
 
 from agent.error import from_wire
 from tests.appliance.tpm import Tpm
+from tests.peers.process import free_port
 from tests.system.world import PAUSE
 
 Json = dict[str, Any]
@@ -42,6 +43,8 @@ WANTS = "[Unit]\nWants=test-door.service\n"
 ASK_S = 900.0
 KEY_S = 0.4
 LIFE_S = 7200
+PAGE = 443
+"""The port of the page, as a browser asks for it without being told."""
 ICOUNT = "shift=1,sleep=on"
 """The box's clock counts its instructions, two nanoseconds each, and runs no faster than ours while it idles: it has a
 processor of 500 million instructions a second however busy this machine is, and no time limit inside depends on that.
@@ -130,6 +133,7 @@ class Guest:
         self.disk = folder / "disk.qcow2"
         self._base(disk, size_gb)
         self._parts = parts_disk(folder)
+        self.page_port = free_port()
         self.console = folder / "console.log"
         self.process: subprocess.Popen[bytes] | None = None
         self.monitor: Line | None = None
@@ -160,7 +164,8 @@ class Guest:
             "-device", "virtio-blk-pci,drive=d1,serial=testparts",
             "-device", "virtio-serial", "-chardev", f"socket,path={f}/door,server=on,wait=off,id=door",
             "-device", "virtserialport,chardev=door,name=door", "-device", "virtio-rng-pci",
-            "-netdev", "user,id=n0", "-device", "virtio-net-pci,netdev=n0,id=nic0",
+            "-netdev", f"user,id=n0,hostfwd=tcp:127.0.0.1:{self.page_port}-:{PAGE}",
+            "-device", "virtio-net-pci,netdev=n0,id=nic0",
             "-device", "qemu-xhci,id=usb", "-device", "i6300esb", "-action", "watchdog=reset",
         ]  # fmt: skip
         if self._tpm is not None:

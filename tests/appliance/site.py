@@ -93,6 +93,10 @@ key = '''{pem["key"]}'''
 name = "{BOX}"
 ae_title = "{told["agent_ae_title"]}"
 language = "uk"
+[configuration.web]
+listen = "0.0.0.0"
+port = 443
+names = ["localhost"]
 [configuration.exam]
 undo_window_s = 0
 [[configuration.source]]

@@ -45,6 +45,8 @@ class Story:
         self.folder, self.guest, self.sandbox = folder, guest, sandbox
         self.parts: list[tuple[str, float]] = []
         self.exam: Json = {}
+        self.code = ""
+        """What the box wrote on the stick for its first administrator."""
         self.pedal = Adapter()
 
     def part(self, name: str, act: Callable[[Story], Any]) -> None:

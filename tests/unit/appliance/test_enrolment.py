@@ -171,3 +171,17 @@ def test_the_command_says_what_it_cannot_put_to_use(tmp_path: Path, ca: pki.Iden
         assert said in done.output
     assert load(folder / "config.toml").box.name == "Кабінет УЗД"
     assert (folder / "tls/box.key").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("web", "opened"),
+    [
+        ("", "2763"),
+        ("[configuration.web]\nport = 443\n", "2763"),
+        ('[configuration.web]\nlisten = "0.0.0.0"\n', "2763, 8443"),
+        ('[configuration.web]\nlisten = "192.0.2.17"\nport = 443\nredirect_port = 80\n', "2763, 443, 80"),
+    ],
+)
+def test_the_doors_that_the_configuration_opens(ca: pki.Identity, web: str, opened: str) -> None:
+    told = files(parse(enrolment(ca) + web.encode()))
+    assert told["site/doors"] == f"add element inet box doors {{ {opened} }}\n"
