@@ -69,10 +69,12 @@ class Enrolment:
         return bool(self.authority) and not self.key
 
     def ports(self) -> tuple[int, ...]:
-        """Return the ports that the configuration opens beside the page's."""
-        listener = self.configuration.get("listener")
-        port = listener.get("port", 2762) if isinstance(listener, Mapping) else 0
-        return (port,) if isinstance(port, int) and 0 < port < 65536 else ()
+        """Return the ports that the configuration opens: the listener's, the page's unless it is for the box alone."""
+        listener, web = self.configuration.get("listener"), self.configuration.get("web")
+        told = [listener.get("port", 2762)] if isinstance(listener, Mapping) else []
+        if isinstance(web, Mapping) and not _is_own(web.get("listen", "127.0.0.1")):
+            told += [web.get("port", 8443), web.get("redirect_port", 0)]
+        return tuple(dict.fromkeys(port for port in told if isinstance(port, int) and 0 < port < 65536))
 
 
 def parse(data: bytes) -> Enrolment:
@@ -164,6 +166,11 @@ def _is_interface(text: Any) -> bool:
     except ValueError:
         return False
     return "/" in text
+
+
+def _is_own(address: Any) -> bool:
+    """Return whether only the box itself can reach what listens there."""
+    return address == "localhost" or (_is_ip(address) and ip_address(address).is_loopback)
 
 
 def _is_ip(text: Any) -> bool:

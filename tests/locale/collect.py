@@ -46,8 +46,6 @@ NOT_FOR_PEOPLE = (
     "agent/salvage_report.py",
     "agent/demo/",
     "agent/dimse/sandbox/",
-    "agent/enrolling.py",  # before there is a page
-    "agent/enrolment.py",  # problems of the file, read by IT at the command line
     "agent/metrics.py",
     "agent/pki.py",
     "agent/sandbox_command.py",
