@@ -25,6 +25,8 @@ from agent.enrolment_errors import EnrolmentError
 FORMAT = 1
 DATA_FOLDER = "/var/lib/modality-agent"
 CONFIGURATION, DOORS = "config.toml", "site/doors"
+ACCEPTANCE = "acceptance-due"
+"""Is there until the box wrote its first acceptance report."""
 AUTHORITY, CERTIFICATE, KEY = "tls/ca.pem", "tls/box.pem", "tls/box.key"
 PRIVATE = frozenset({KEY})
 LARGEST = 1 << 20
@@ -67,6 +69,12 @@ class Enrolment:
     def wants_certificate(self) -> bool:
         """Whether the box has to make its key itself and ask the site for a certificate."""
         return bool(self.authority) and not self.key
+
+    @property
+    def has_test_destination(self) -> bool:
+        """Whether some destination is for tests alone, so that the box can prove itself without any patient."""
+        told = self.configuration.get("destination")
+        return isinstance(told, list) and any(isinstance(d, Mapping) and d.get("test") is True for d in told)
 
     def ports(self) -> tuple[int, ...]:
         """Return the ports that the configuration opens: the listener's, the page's unless it is for the box alone."""
@@ -201,6 +209,8 @@ def files(enrolment: Enrolment) -> dict[str, str]:
     ports = enrolment.ports()
     if ports:
         made[DOORS] = f"add element inet box doors {{ {', '.join(map(str, ports))} }}\n"
+    if enrolment.has_test_destination:
+        made[ACCEPTANCE] = "The acceptance test is due: modality-agent acceptance --first\n"
     made[CONFIGURATION] = configuration_text(enrolment)
     return made
 

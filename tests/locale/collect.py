@@ -34,6 +34,7 @@ NOT_FOR_PEOPLE = (
     "agent/conformance.py",
     "agent/ports.py",
     "agent/selftest.py",  # a report for IT, as the command line
+    "agent/acceptance.py",
     "agent/health.py",
     "agent/backup.py",
     "agent/operations_errors.py",
