@@ -59,6 +59,19 @@ class TrialView:
     """True: nothing more will happen by itself."""
     ok: bool
     steps: tuple[StepView, ...]
+    sop_instance_uids: tuple[str, ...]
+    """The object or objects of nobody that were made of it."""
+    confirmations: tuple[StepView, ...]
+    """One for each destination that is asked for Storage Commitment; `done` and `ok` do not wait for them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportView:
+    """One acceptance report that the box keeps."""
+
+    name: str
+    began_at: str
+    passed: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

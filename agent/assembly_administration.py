@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from agent.acceptance import FOLDER
 from agent.actor import Actor
 from agent.ask_up import AskUp
 from agent.building import Building
@@ -19,6 +21,7 @@ from agent.exam import Examinations
 from agent.lifecycle import ConfigurationState
 from agent.opening import Opening
 from agent.peers import Peers
+from agent.service.acceptance import AcceptanceReports
 from agent.service.administration import Administration
 from agent.service.certificates import BoxCertificates
 from agent.service.configuration import MACHINE, ConfigurationFile
@@ -101,6 +104,7 @@ def administration(r: Rooms, watching: ConfigWatch) -> Administration:
     def note(purpose: str, event: str, actor: Actor) -> None:
         r.store.records.note("certificate", purpose, event, "", event, r.stamp(actor.name))
 
+    reports = AcceptanceReports(Path(r.configuration.box.data_dir) / FOLDER)
     return Administration(
         tests=EngineerTests(
             r.overview,
@@ -123,5 +127,6 @@ def administration(r: Rooms, watching: ConfigWatch) -> Administration:
             r.certificates, configuration, r.ask_builder, stamp=lambda: r.stamp(""), note=note
         ),
         configuration=configuration,
-        support=Support(r.configuration, r.overview, r.store),
+        support=Support(r.configuration, r.overview, r.store, reports),
+        acceptance=reports,
     )

@@ -10,7 +10,7 @@ import os
 import shutil
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent.config.check import check
@@ -27,6 +27,14 @@ MakeIdentity = Callable[[Path, str], tuple[Path, Path, Path]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What made this box one of the site's, and the request for a certificate (PEM), if one is needed."""
+
+    enrolment: Enrolment
+    request: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
     """Who has to be able to read the settings: the account of the service."""
 
@@ -40,28 +48,40 @@ def enrol(source: Path, folder: Path, owner: Owner, make_identity: MakeIdentity)
     On return the settings are on the disk below `folder` and the file is overwritten and gone. Raises
     `AlreadyEnrolled`, or `EnrolmentError` with a note for the person beside the file; then nothing changed.
     """
+    try:
+        settled = settle(source.read_bytes(), folder, owner, make_identity)
+    except EnrolmentError as e:
+        _note(source.with_name(REFUSED), str(e))
+        raise
+    if settled.request is not None:
+        _note(source.with_name(REQUEST), settled.request.decode("ascii"))
+    wipe(source)
+    return settled.enrolment
+
+
+def settle(data: bytes, folder: Path, owner: Owner, make_identity: MakeIdentity) -> Settled:
+    """Make this box one of the site's by the text of an enrolment file, from wherever it came.
+
+    On return the settings are on the disk below `folder`. Raises `AlreadyEnrolled`, or `EnrolmentError` with everything
+    that is wrong; then nothing changed. A cut in between leaves the box enrolled or not.
+    """
     if (folder / CONFIGURATION).exists():
         raise AlreadyEnrolled
-    data = source.read_bytes()
     stage = folder / _STAGE
     shutil.rmtree(stage, ignore_errors=True)
     try:
         enrolment = parse(data)
         request = _stage(enrolment, stage, owner, make_identity)
         _assert_usable(stage / CONFIGURATION)
-    except EnrolmentError as e:
+    except EnrolmentError:
         shutil.rmtree(stage, ignore_errors=True)
-        _note(source.with_name(REFUSED), str(e))
         raise
     _publish(stage, folder)
-    if request is not None:
-        _note(source.with_name(REQUEST), request.decode("ascii"))
-    wipe(source)
-    return enrolment
+    return Settled(enrolment=enrolment, request=request)
 
 
 def _assert_usable(configuration: Path) -> None:
-    problems = [str(problem) for problem in check(configuration)]
+    problems = [str(replace(problem, file="[configuration]")) for problem in check(configuration)]
     if problems:
         raise EnrolmentError(*problems)
 

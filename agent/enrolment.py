@@ -25,6 +25,8 @@ from agent.enrolment_errors import EnrolmentError
 FORMAT = 1
 DATA_FOLDER = "/var/lib/modality-agent"
 CONFIGURATION, DOORS = "config.toml", "site/doors"
+ACCEPTANCE = "acceptance-due"
+"""Is there until the box wrote its first acceptance report."""
 AUTHORITY, CERTIFICATE, KEY = "tls/ca.pem", "tls/box.pem", "tls/box.key"
 PRIVATE = frozenset({KEY})
 LARGEST = 1 << 20
@@ -68,16 +70,19 @@ class Enrolment:
         """Whether the box has to make its key itself and ask the site for a certificate."""
         return bool(self.authority) and not self.key
 
+    @property
+    def has_test_destination(self) -> bool:
+        """Whether some destination is for tests alone, so that the box can prove itself without any patient."""
+        told = self.configuration.get("destination")
+        return isinstance(told, list) and any(isinstance(d, Mapping) and d.get("test") is True for d in told)
+
     def ports(self) -> tuple[int, ...]:
-        """Return the ports that the configuration opens to the network: the listener's, and the page's if it leaves
-        the box at all."""
-        asked = []
-        listener, web = (self.configuration.get(name) for name in ("listener", "web"))
-        if isinstance(listener, Mapping):
-            asked.append(listener.get("port", 2762))
-        if isinstance(web, Mapping) and not str(web.get("listen", "127.")).startswith(("127.", "::1", "localhost")):
-            asked += [web.get("port", 8443), web.get("redirect_port", 0)]
-        return tuple(port for port in asked if isinstance(port, int) and 0 < port < 65536)
+        """Return the ports that the configuration opens: the listener's, the page's unless it is for the box alone."""
+        listener, web = self.configuration.get("listener"), self.configuration.get("web")
+        told = [listener.get("port", 2762)] if isinstance(listener, Mapping) else []
+        if isinstance(web, Mapping) and not _is_own(web.get("listen", "127.0.0.1")):
+            told += [web.get("port", 8443), web.get("redirect_port", 0)]
+        return tuple(dict.fromkeys(port for port in told if isinstance(port, int) and 0 < port < 65536))
 
 
 def parse(data: bytes) -> Enrolment:
@@ -171,6 +176,11 @@ def _is_interface(text: Any) -> bool:
     return "/" in text
 
 
+def _is_own(address: Any) -> bool:
+    """Return whether only the box itself can reach what listens there."""
+    return address == "localhost" or (_is_ip(address) and ip_address(address).is_loopback)
+
+
 def _is_ip(text: Any) -> bool:
     try:
         ip_address(text if isinstance(text, str) else "")
@@ -199,6 +209,8 @@ def files(enrolment: Enrolment) -> dict[str, str]:
     ports = enrolment.ports()
     if ports:
         made[DOORS] = f"add element inet box doors {{ {', '.join(map(str, ports))} }}\n"
+    if enrolment.has_test_destination:
+        made[ACCEPTANCE] = "The acceptance test is due: modality-agent acceptance --first\n"
     made[CONFIGURATION] = configuration_text(enrolment)
     return made
 

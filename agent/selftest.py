@@ -7,7 +7,8 @@ It asks the running service and nothing else, so what it shows is what the box d
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, Protocol
 
 from agent.error import AgentError
@@ -34,6 +35,10 @@ class Line:
     result: str
     """`passed`, `noted` (somebody should look at it) or `failed`."""
     found: str
+    took_s: float = 0.0
+    """Seconds until that was known."""
+    objects: tuple[str, ...] = ()
+    """SOP Instance UIDs of the objects of nobody that were made for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +60,8 @@ class Report:
 def run(service: Asked, *, pause: Callable[[float], object], monotonic: Callable[[], float], limit_s: float) -> Report:
     """Test the box behind `service`; each picture has `limit_s` seconds to arrive. Raises `NotRunning`."""
     status = service.get("/status")
-    lines = [*_connections(service), *_pictures(service, status, pause, monotonic, limit_s), *_health(service)]
+    parts = chain(_connections(service), _pictures(service, status, pause, monotonic, limit_s), _health(service))
+    lines = [*_timed(parts, monotonic)]
     return Report(
         box=status["box"],
         version=status["version"],
@@ -63,6 +69,14 @@ def run(service: Asked, *, pause: Callable[[float], object], monotonic: Callable
         ended_at=service.get("/status")["now"],
         lines=tuple(lines),
     )
+
+
+def _timed(lines: Iterator[Line], monotonic: Callable[[], float]) -> Iterator[Line]:
+    """Yield each line with how long it took to come."""
+    began = monotonic()
+    for line in lines:
+        yield replace(line, took_s=round(monotonic() - began, 1))
+        began = monotonic()
 
 
 def _health(service: Asked) -> Iterator[Line]:
@@ -102,7 +116,30 @@ def _pictures(
             continue
         steps = "; ".join(" ".join(filter(None, (s["name"], s["state"], s["words"]))) for s in view["steps"])
         late = "" if view["done"] else f"; not there after {limit_s:g} s"
-        yield Line(what="picture", name=name, result=PASSED if view["ok"] else FAILED, found=steps + late)
+        made = tuple(view["sop_instance_uids"])
+        yield Line(what="picture", name=name, result=PASSED if view["ok"] else FAILED, found=steps + late, objects=made)
+        if view["ok"] and view["confirmations"]:
+            yield _confirmed(service, name, view, pause, monotonic, limit_s)
+
+
+def _confirmed(
+    service: Asked,
+    name: str,
+    view: Mapping[str, Any],
+    pause: Callable[[float], object],
+    monotonic: Callable[[], float],
+    limit_s: float,
+) -> Line:
+    """Wait for whoever was asked to take responsibility (Storage Commitment); a late one is noted, not failed."""
+    until = monotonic() + limit_s
+    while any(c["state"] == "waits" for c in view["confirmations"]) and monotonic() < until:
+        pause(_PAUSE_S)
+        view = service.get(f"/test-pictures/{view['exam_id']}")
+    states = {c["state"] for c in view["confirmations"]}
+    result = FAILED if "failed" in states else NOTED if "waits" in states else PASSED
+    found = "; ".join(" ".join(filter(None, (c["name"], c["state"], c["words"]))) for c in view["confirmations"])
+    late = f"; not there after {limit_s:g} s, the box goes on asking" if result == NOTED else ""
+    return Line(what="commitment", name=name, result=result, found=found + late)
 
 
 def as_markdown(report: Report) -> str:

@@ -35,6 +35,10 @@ class Trials:
         """Names of the destinations for tests."""
         return tuple(route.destination for route in self._routes)
 
+    def commits(self, destination: str) -> bool:
+        """Return whether a destination for tests is asked for Storage Commitment."""
+        return any(route.commits for route in self._routes if route.destination == destination)
+
     def begin(self, source: str, who: str) -> Exam:
         """Take one picture of nobody at `source` and release it; on return the picture is durable and on its way.
 

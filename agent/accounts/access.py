@@ -40,9 +40,12 @@ class Access:
     def _id(self) -> str:
         return str(uuid.UUID(bytes=self._random(16), version=4))
 
-    def make_code(self, purpose: str, who: str) -> tuple[str, datetime]:
-        """Return a new enrolment code and when it dies; an older one for the same purpose is worth nothing now."""
-        code, stamp = new_code(self._random), self._stamp(who)
+    def make_code(self, purpose: str, who: str, *, told: str = "") -> tuple[str, datetime]:
+        """Return a new enrolment code and when it dies; an older one for the same purpose is worth nothing now.
+
+        `told` is a code that a person was shown already, made in the same way.
+        """
+        code, stamp = told or new_code(self._random), self._stamp(who)
         expires = self._clock.now() + timedelta(seconds=self._rules.code_s)
         self._store.accounts.make_code(self._id(), purpose, digest(fold_code(code)), expires.timestamp(), stamp)
         return code, expires

@@ -1,7 +1,8 @@
 """The worker of the accounts: writes down what time did to sessions, and minds the file with the first code.
 
 A box without an administrator has an open enrolment code. It is readable in one place: the file `enrolment-code` in the
-data folder (0600), from which the maker prints a label or a first-boot program shows it; the journal never has it.
+data folder (0600), from which the maker prints a label or a first-boot program shows it; the journal never has it. A
+person who enrolled the box over its set-up page was shown a code there: it waits in that file and becomes the open one.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from agent.accounts.access import ADMINISTRATOR, Access
 from agent.accounts.logins import Logins
+from agent.accounts.secrets import usable
 from agent.store import Stamp, Store
 
 CODE_FILE = "enrolment-code"
@@ -46,8 +48,8 @@ class Keeping:
         if self._store.accounts.has_administrator():
             self.forget_file()
         elif not self._waits():
-            code, _ = self._access.make_code(ADMINISTRATOR, "")
-            _write_private(self._file, f"{code}\n".encode())
+            code, _ = self._access.make_code(ADMINISTRATOR, "", told=usable(read_private(self._file)))
+            write_private(self._file, f"{code}\n".encode())
 
     def forget_file(self) -> None:
         """Remove the file: its code was used, replaced, or is too old."""
@@ -74,7 +76,15 @@ class Keeping:
             self.forget_file()
 
 
-def _write_private(path: Path, content: bytes) -> None:
+def read_private(path: Path) -> str:
+    """Return what a small file says; empty: there is none that can be read."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")[:200]
+    except OSError:
+        return ""
+
+
+def write_private(path: Path, content: bytes) -> None:
     """Write a file that only the box's own user reads, whole or not at all; durable on return."""
     part = path.with_name(f".{path.name}.part")
     part.unlink(missing_ok=True)

@@ -6,7 +6,6 @@ it, finishes it and may begin an emergency exam; PIN or badge bring the person b
 
 from __future__ import annotations
 
-import ipaddress
 import uuid
 from collections.abc import Callable
 from typing import NoReturn
@@ -181,7 +180,7 @@ class Logins:
         self._attempt([self._address(c, kind)])
 
     def _address(self, c: Credentials, kind: str) -> tuple[str, str]:
-        return "address", keyed(self._key, kind, _network(c.address))
+        return "address", keyed(self._key, kind, tries.network(c.address))
 
     def _screen(self, c: Credentials) -> StoredScreen | None:
         return self._store.sessions.screen_by_token(digest(c.screen)) if c.screen else None
@@ -254,12 +253,3 @@ def _as_screen(screen: StoredScreen | None, address: str, session: StoredSession
         locked=locked,
         address=address,
     )
-
-
-def _network(address: str) -> str:
-    """Return what tries are counted for: an address, or the /64 of an IPv6 one (a host has 2^64 of them)."""
-    try:
-        known = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    return str(ipaddress.ip_network((known, 64), strict=False)) if known.version == 6 else str(known)

@@ -39,6 +39,14 @@ def new_code(random: Random) -> str:
     return "-".join(letters[n * _GROUP : (n + 1) * _GROUP] for n in range(_GROUPS))
 
 
+def usable(text: str) -> str:
+    """Return a code that was made elsewhere as it is shown here; empty: it is none, or one that anybody would guess."""
+    folded = fold_code(text)
+    if len(folded) != _GROUPS * _GROUP or set(folded) - set(ALPHABET) or len(set(folded)) <= _GROUP:
+        return ""
+    return "-".join(folded[n : n + _GROUP] for n in range(0, len(folded), _GROUP))
+
+
 def fold_code(typed: str) -> str:
     """Return a typed code as it is compared: capital Latin letters without hyphens and spaces."""
     kept = "".join(c for c in unicodedata.normalize("NFKC", typed).upper() if c.isalnum())

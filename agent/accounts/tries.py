@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+
 FREE = 5
 """So many failures cost nothing."""
 FIRST_S, LONGEST_S = 2.0, 900.0
@@ -18,3 +20,11 @@ def wait_s(failures: int, last: float, now: float) -> float:
         return 0.0
     delay = min(LONGEST_S, FIRST_S * 2.0 ** min(failures - FREE, 20))
     return max(0.0, last + delay - now)
+
+def network(address: str) -> str:
+    """Return what tries are counted for: an address, or the /64 of an IPv6 one (a host has 2^64 of them)."""
+    try:
+        known = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    return str(ipaddress.ip_network((known, 64), strict=False)) if known.version == 6 else str(known)

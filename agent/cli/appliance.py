@@ -21,7 +21,7 @@ ACCOUNT = "modality-agent"
 @click.pass_obj
 def enrol_command(config: Path, file: Path) -> None:
     """Make this box one of a site's from its enrolment FILE, which is wiped."""
-    told = enrol(file, config.parent, _owner(), _identity)
+    told = enrol(file, config.parent, owner(), identity)
     click.echo("enrolled; the enrolment file was wiped")
     if told.wants_certificate:
         click.echo("a certificate request lies beside where it was: let the site sign it")
@@ -34,11 +34,12 @@ def enrol_command(config: Path, file: Path) -> None:
 @click.pass_obj
 def certificate_take(config: Path, file: Path) -> None:
     """Take the certificate that the site made for this box's request."""
-    take_certificate(file, config.parent, _owner())
+    take_certificate(file, config.parent, owner())
     click.echo("the site's certificate is in place")
 
 
-def _owner() -> Owner:
+def owner() -> Owner:
+    """Return for whom settings are written: the service's account, or whoever runs this where there is none."""
     try:
         account = pwd.getpwnam(ACCOUNT)
     except KeyError:
@@ -46,7 +47,8 @@ def _owner() -> Owner:
     return Owner(uid=account.pw_uid, gid=account.pw_gid)
 
 
-def _identity(folder: Path, name: str) -> tuple[Path, Path, Path]:
+def identity(folder: Path, name: str) -> tuple[Path, Path, Path]:
+    """Make a key, a request for it and a placeholder certificate (`agent.enrolling.MakeIdentity`)."""
     from agent.pki import Names, make_waiting_identity
 
     host = name.lower().replace("_", "-").replace(" ", "-")

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from agent import transfer_syntaxes
+from agent.config.acceptance import AcceptancePolicy
 from agent.config.accounts import AccountPolicy
 from agent.config.alerts import AlertPolicy, MailConfig, WebhookConfig
 from agent.config.audit import AuditPolicy
@@ -216,6 +217,9 @@ class Configuration(Section):
         HealthPolicy(), "When a part of the box needs attention and when it is failing.",
         example={"queue_min_attention": 30},
     )  # fmt: skip
+    acceptance: AcceptancePolicy = setting(
+        AcceptancePolicy(), "The acceptance test with a picture of nobody.", example={"picture_s": 300}
+    )
     backup: BackupPolicy | None = setting(
         None, "Copies that the box makes of itself every night; absent: none.", example={"keep": 7}
     )

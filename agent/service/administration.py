@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from agent.service.acceptance import AcceptanceReports
 from agent.service.certificates import BoxCertificates
 from agent.service.configuration import ConfigurationFile
 from agent.service.support import Support
@@ -18,3 +19,4 @@ class Administration:
     certificates: BoxCertificates
     configuration: ConfigurationFile
     support: Support
+    acceptance: AcceptanceReports

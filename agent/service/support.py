@@ -10,6 +10,7 @@ from agent.config.schema import Configuration
 from agent.config.secrets import masked
 from agent.ops import journal
 from agent.plain import to_plain
+from agent.service.acceptance import AcceptanceReports
 from agent.service.overview import Overview
 from agent.store import Store
 
@@ -19,8 +20,10 @@ _ENOUGH = 500
 class Support:
     """Everything that helps whoever helps; nothing of a patient."""
 
-    def __init__(self, configuration: Configuration, overview: Overview, store: Store) -> None:
-        self._configuration, self._overview, self._store = configuration, overview, store
+    def __init__(
+        self, configuration: Configuration, overview: Overview, store: Store, reports: AcceptanceReports
+    ) -> None:
+        self._configuration, self._overview, self._store, self._reports = configuration, overview, store, reports
         peers = ("worklist", "procedure-steps")
         names = (
             *(source.name for source in configuration.source),
@@ -45,6 +48,7 @@ class Support:
             "configuration.json": self._masked,
             "status.json": self._status,
             "process.json": lambda: to_plain(self._overview.process()),
+            "acceptance.json": self._accepted,
             "metrics.txt": self._overview.metrics,
             "history.jsonl": lambda: support.history(self._store.records.newest(support.EVENTS), self._names),
             "tries.jsonl": lambda: support.tries(self._store.records.tries(support.TRIES), self._names),
@@ -53,6 +57,22 @@ class Support:
 
     def _masked(self) -> Any:
         return masked(self._configuration.model_dump(mode="json"))
+
+    def _accepted(self) -> Any:
+        """The newest acceptance report: what was looked at and with which result; words may quote what a peer said."""
+        found = self._reports.list()[:1]
+        return [
+            {
+                "began_at": told.began_at,
+                "passed": told.passed,
+                "checks": [
+                    {"what": c.what, "name": c.name if c.name in self._names else "", "result": c.result,
+                     "took_s": c.took_s}
+                    for c in self._reports.get(told.name).checks
+                ],
+            }
+            for told in found
+        ]  # fmt: skip
 
     def _status(self) -> Any:
         """The status as screens see it; an alarm keeps its code, its words may quote what a peer said."""

@@ -38,6 +38,7 @@ _ADVICE: Mapping[Phase, str] = {
     Phase.ASSOCIATION: "Compare the AE titles of both sides; the other side must know this box.",
     Phase.SERVICE: "Ask the people of the other system what its log says about this box.",
 }
+_MADE = frozenset({FrameState.BUILT, FrameState.PURGED})
 _CLOCK = "The clock of this box is not set, so no certificate can be judged: set the clock first."
 _TRUSTED_LATE = frozenset({"verify:9", "verify:10"})
 """Not yet valid, expired: it may as well be the clock."""
@@ -210,6 +211,8 @@ class EngineerTests:
             done=failed or not waits or exam.state is ExamState.DISCARDED,
             ok=bool(jobs) and not failed and not waits,
             steps=steps,
+            sop_instance_uids=tuple(frame.record.sop_instance_uid for frame in frames if frame.state in _MADE),
+            confirmations=tuple(_confirmed(job) for job in jobs if self._trials.commits(job.destination)),
         )
 
 
@@ -242,6 +245,12 @@ def _built(frames: list[StoredFrame]) -> StepView:
         return StepView(name="built", state="failed", words=next(f.reason for f in frames if f.reason))
     state = "passed" if states and states <= {FrameState.BUILT, FrameState.PURGED} else "waits"
     return StepView(name="built", state=state)
+
+
+def _confirmed(job: Job) -> StepView:
+    ends = {JobState.CONFIRMED: "passed", JobState.HELD: "failed", JobState.DISCARDED: "failed"}
+    state = ends.get(job.state, "waits")
+    return StepView(name=f"confirmed by {job.destination}", state=state, words=job.words if state == "failed" else "")
 
 
 def _sent(job: Job) -> StepView:

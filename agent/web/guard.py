@@ -46,6 +46,8 @@ class Door:
     trusted: bool = False
     """The unix socket that only the box's own user opens: no host, no origin, no rate."""
     requests_per_s: int = 100
+    most: Callable[[Scope], int] = lambda _scope: MAX_BODY
+    """How many bytes the body of a request may have."""
     alarm: Callable[[str, str], None] | None = None
     """Told address and what, when a request under a foreign name or from another site was refused; may block."""
 
@@ -62,9 +64,10 @@ class Guard:
         if scope["type"] != "http":
             return
         send = _with_headers(_bounded(send))
-        refusal = _too_large(scope) or (None if self._door.trusted else self._refusal(scope))
+        most = self._door.most(scope)
+        refusal = _too_large(scope, most) or (None if self._door.trusted else self._refusal(scope))
         if refusal is None:
-            body, refusal = await _body(scope, receive)
+            body, refusal = await _body(scope, receive, most)
         if refusal is not None:
             await self._tell(scope, refusal.status_code)
             await refusal(scope, receive, send)
@@ -134,18 +137,18 @@ class Rate:
         return left >= 1
 
 
-def _too_large(scope: Scope) -> PlainTextResponse | None:
+def _too_large(scope: Scope, most: int) -> PlainTextResponse | None:
     if len(scope.get("raw_path") or b"") + len(scope.get("query_string") or b"") > MAX_URL:
         return PlainTextResponse("The address is too long.", 414)
     if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADERS:
         return PlainTextResponse("The headers are too large.", 431)
     length = Headers(scope=scope).get("content-length", "0")
-    if not (length.isascii() and length.isdigit()) or int(length) > MAX_BODY:
+    if not (length.isascii() and length.isdigit()) or int(length) > most:
         return PlainTextResponse("The request is too large.", 413)
     return None
 
 
-async def _body(scope: Scope, receive: Receive) -> tuple[bytes, PlainTextResponse | None]:
+async def _body(scope: Scope, receive: Receive, most: int) -> tuple[bytes, PlainTextResponse | None]:
     """Return the whole body, or why it is not taken; it is small, so the routes never wait for a slow client."""
     headers = Headers(scope=scope)
     if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
@@ -156,7 +159,7 @@ async def _body(scope: Scope, receive: Receive) -> tuple[bytes, PlainTextRespons
             while True:
                 message = await receive()
                 body += message.get("body", b"")
-                if message["type"] == "http.disconnect" or len(body) > MAX_BODY:
+                if message["type"] == "http.disconnect" or len(body) > most:
                     return b"", PlainTextResponse("The request is too large.", 413, headers={"Connection": "close"})
                 if not message.get("more_body"):
                     return bytes(body), None

@@ -62,7 +62,8 @@ class Server:
         self.address = f"https://{f'[{host}]' if ':' in host else host}:{port}/"
         names = listen.names | {"localhost"}
         door = Door(names=names, requests_per_s=listen.requests_per_s, alarm=service.audit.foreign)
-        outside = [(_tls_server(application(service, door, look), listen), page_socket)]
+        page = _tls_server(application(service, door, look), listen.certificate_file, listen.key_file)
+        outside = [(page, page_socket)]
         if listen.redirect_port:
             pointer = handed.listening(handed.REDIRECT, listen.address, listen.redirect_port)
             plain = _Quiet(uvicorn.Config(redirect(names, port), http=Connection, **_COMMON))
@@ -84,6 +85,21 @@ class Server:
             loop.stop()
         with suppress(FileNotFoundError):
             self._control_path.unlink()
+
+
+class PageAlone:
+    """One application at one handed-over socket, without the doors of a service: the set-up page."""
+
+    def __init__(self, app: Starlette, page_socket: socket.socket, certificate_file: str, key_file: str) -> None:
+        self._loop = _Loop("web", [(_tls_server(app, certificate_file, key_file), page_socket)])
+
+    def start(self) -> None:
+        """Serve; returns once it answers. Raises `StorageError` when it does not in time."""
+        self._loop.start()
+
+    def stop(self) -> None:
+        """Let go of the door."""
+        self._loop.stop()
 
 
 class _Loop:
@@ -115,10 +131,8 @@ class _Loop:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _tls_server(app: Starlette, listen: Listen) -> _Quiet:
-    page = uvicorn.Config(
-        app, ssl_certfile=listen.certificate_file, ssl_keyfile=listen.key_file, http=Connection, **_COMMON
-    )
+def _tls_server(app: Starlette, certificate_file: str, key_file: str) -> _Quiet:
+    page = uvicorn.Config(app, ssl_certfile=certificate_file, ssl_keyfile=key_file, http=Connection, **_COMMON)
     page.load()
     if page.ssl is not None:
         page.ssl.minimum_version = ssl.TLSVersion.TLSv1_2

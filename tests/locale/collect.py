@@ -34,6 +34,7 @@ NOT_FOR_PEOPLE = (
     "agent/conformance.py",
     "agent/ports.py",
     "agent/selftest.py",  # a report for IT, as the command line
+    "agent/acceptance.py",
     "agent/health.py",
     "agent/backup.py",
     "agent/operations_errors.py",
@@ -46,8 +47,6 @@ NOT_FOR_PEOPLE = (
     "agent/salvage_report.py",
     "agent/demo/",
     "agent/dimse/sandbox/",
-    "agent/enrolling.py",  # before there is a page
-    "agent/enrolment.py",  # problems of the file, read by IT at the command line
     "agent/metrics.py",
     "agent/pki.py",
     "agent/sandbox_command.py",

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from agent.acceptance import Acceptance
 from agent.actor import Act
 from agent.admin_view import (
     CertificateView,
@@ -14,6 +15,7 @@ from agent.admin_view import (
     InputView,
     LogView,
     QueryView,
+    ReportView,
     RequestView,
     TrialView,
     VersionView,
@@ -294,4 +296,23 @@ _SUPPORT = (
     ),
 )
 
-OPERATIONS = (*_TESTS, *_CERTIFICATES, *_CONFIGURATION, *_SUPPORT)
+_ACCEPTANCE = (
+    Operation(
+        method="GET",
+        path="/acceptance",
+        act=Act.TEST,
+        answer=tuple[ReportView, ...],
+        does=lambda s, _c: s.administration.acceptance.list(),
+        says="The acceptance reports that the box keeps, newest first.",
+    ),
+    Operation(
+        method="GET",
+        path="/acceptance/{name}",
+        act=Act.TEST,
+        answer=Acceptance,
+        does=lambda s, c: s.administration.acceptance.get(c.path["name"]),
+        says="One acceptance report: box, certificates, every check with its verdict, the objects of nobody.",
+    ),
+)
+
+OPERATIONS = (*_TESTS, *_CERTIFICATES, *_CONFIGURATION, *_SUPPORT, *_ACCEPTANCE)

@@ -36,6 +36,11 @@ def _environment(language: str) -> Environment:
 _ENVIRONMENTS = {language: _environment(language) for language in LANGUAGES}
 
 
+def environment(language: str) -> Environment:
+    """Return the templates in one language; an unknown one gets the default."""
+    return _ENVIRONMENTS.get(language, _ENVIRONMENTS[DEFAULT])
+
+
 class Renderer:
     """Renders what a page answers, for whoever looks. `sounds`: whether this box may be heard."""
 
@@ -50,9 +55,8 @@ class Renderer:
         """Return the whole page."""
         visit = self.spoken(visit)
         status = _seen(visit, visit.service.box.status())
-        environment = _ENVIRONMENTS.get(visit.language, _ENVIRONMENTS[DEFAULT])
         values = {**_frame(visit, status, shown.values), "sounds": self._sounds, "languages": LANGUAGES}
-        return environment.get_template(shown.template).render(**values)
+        return environment(visit.language).get_template(shown.template).render(**values)
 
     def page(self, service: Service, template: str, actor: Actor, **values: Any) -> str:
         """Return a page that is no row of the table: those with which somebody comes in."""

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent import pki
-from agent.cli.appliance import _identity
+from agent.cli.appliance import identity
 from agent.cli.main import cli
 from agent.config.load import load
 from agent.enrolling import REFUSED, REQUEST, Owner, enrol, take_certificate
@@ -71,7 +71,7 @@ def test_a_file_with_everything_makes_a_box_and_is_gone(tmp_path: Path, ca: pki.
     source, folder = tmp_path / "modality-agent-enrol.toml", box_folder(tmp_path)
     source.write_bytes(enrolment(ca, box, 'time_servers = ["ntp.hospital.example", "10.0.2.2"]'))
     held = os.open(source, os.O_RDONLY)
-    enrol(source, folder, OWNER, _identity)
+    enrol(source, folder, OWNER, identity)
     made = load(folder / "config.toml")
     assert (made.box.name, str(made.box.data_dir), made.listener.port) == ("Кабінет УЗД", DATA_FOLDER, 2763)
     assert made.source[0].object.series_description == '5" a'
@@ -87,7 +87,7 @@ def test_a_file_with_everything_makes_a_box_and_is_gone(tmp_path: Path, ca: pki.
 def test_without_a_key_the_box_makes_one_and_asks(tmp_path: Path, ca: pki.Identity) -> None:
     source, folder = tmp_path / "modality-agent-enrol.toml", box_folder(tmp_path)
     source.write_bytes(enrolment(ca))
-    assert enrol(source, folder, OWNER, _identity).wants_certificate
+    assert enrol(source, folder, OWNER, identity).wants_certificate
     request = x509.load_pem_x509_csr((tmp_path / REQUEST).read_bytes())
     key = serialization.load_pem_private_key((folder / "tls/box.key").read_bytes(), password=None)
     assert request.public_key() == key.public_key()
@@ -106,7 +106,7 @@ def test_an_enrolled_box_is_not_enrolled_again(tmp_path: Path, ca: pki.Identity)
     (folder / "config.toml").write_text("")
     source.write_bytes(enrolment(ca))
     with pytest.raises(AlreadyEnrolled):
-        enrol(source, folder, OWNER, _identity)
+        enrol(source, folder, OWNER, identity)
     assert source.exists()
 
 
@@ -130,7 +130,7 @@ def test_a_mistake_changes_nothing_and_is_told(
     text = enrolment(ca).replace(*change, 1)
     source.write_bytes(text)
     with pytest.raises(EnrolmentError, match=said.replace(".", r"\.")):
-        enrol(source, folder, OWNER, _identity)
+        enrol(source, folder, OWNER, identity)
     assert said in (tmp_path / REFUSED).read_text()
     assert source.read_bytes() == text
     assert not list(folder.iterdir())
@@ -176,12 +176,16 @@ def test_the_command_says_what_it_cannot_put_to_use(tmp_path: Path, ca: pki.Iden
 @pytest.mark.parametrize(
     ("web", "opened"),
     [
-        ("", "2763"),
-        ("[configuration.web]\nport = 443\n", "2763"),
-        ('[configuration.web]\nlisten = "0.0.0.0"\n', "2763, 8443"),
-        ('[configuration.web]\nlisten = "192.0.2.17"\nport = 443\nredirect_port = 80\n', "2763, 443, 80"),
+        ("", (2763,)),
+        ("[configuration.web]\nport = 443", (2763,)),
+        ('[configuration.web]\nlisten = "127.0.0.9"\nport = 443', (2763,)),
+        ('[configuration.web]\nlisten = "0.0.0.0"', (2763, 8443)),
+        ('[configuration.web]\nlisten = "192.0.2.17"\nport = 443\nredirect_port = 80', (2763, 443, 80)),
+        ('[configuration.web]\nlisten = "::"\nport = 2763', (2763,)),
+        ('[configuration.web]\nlisten = "0.0.0.0"\nport = "443; flush ruleset"', (2763,)),
     ],
 )
-def test_the_doors_that_the_configuration_opens(ca: pki.Identity, web: str, opened: str) -> None:
-    told = files(parse(enrolment(ca) + web.encode()))
-    assert told["site/doors"] == f"add element inet box doors {{ {opened} }}\n"
+def test_the_firewall_lets_in_what_the_configuration_opens(ca: pki.Identity, web: str, opened: tuple[int, ...]) -> None:
+    told = parse(enrolment(ca) + f"\n{web}\n".encode())
+    assert told.ports() == opened
+    assert files(told)["site/doors"] == f"add element inet box doors {{ {', '.join(map(str, opened))} }}\n"

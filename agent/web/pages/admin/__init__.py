@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agent.web.pages.admin import (
+    acceptance,
     audit,
     certificates,
     configuration,
@@ -19,6 +20,7 @@ from agent.web.pages.page import Page
 PAGES: tuple[Page, ...] = (
     *overview.PAGES,
     *connections.PAGES,
+    *acceptance.PAGES,
     *sources.PAGES,
     *certificates.PAGES,
     *people.PAGES,
