@@ -56,12 +56,12 @@ def build(board: Board, out: Path, package: Path | None, version: str, epoch: in
     out.mkdir(parents=True, exist_ok=True)
     work = BUILD / f"work-{board.name}"
     root = work / "root"
-    archive = system.base(board, BUILD, epoch)
+    archive = system.base(board, BUILD)
     say(f"Debian: {archive.name}")
     system.unpack(archive, root)
     system.agent(board, root, package, epoch)
     say(f"agent from {package.name if package else 'the source tree'}")
-    disk.loader(root, work)
+    disk.loader(board).made(root, work)
     system.configure(board, root, version, epoch, trusted)
     system.clamp(root, epoch)
     parts = bom.write(board, root, version, out / "sbom.cdx.json", epoch)
@@ -69,11 +69,10 @@ def build(board: Board, out: Path, package: Path | None, version: str, epoch: in
     disk.slot(root, out / "system.squashfs", epoch)
     say(f"slot: {(out / 'system.squashfs').stat().st_size >> 20} MiB")
     disk.fat(root / "boot", out / "kernel.fat", board.kernel_mb, epoch, "KERNEL")
-    files = disk.boot_files(work)
-    disk.fat(files, work / "boot.fat", board.boot_mb, epoch)
+    disk.fat(disk.boot_files(board, work), work / "boot.fat", board.boot_mb, epoch)
     disk.data(work / "data.ext4", epoch)
-    slot = {"slot": out / "system.squashfs", "kernel": out / "kernel.fat"}
-    made = {"boot": work / "boot.fat", **slot, "data": work / "data.ext4"}
+    slot = {"system-a": out / "system.squashfs", "kernel-a": out / "kernel.fat"}
+    made = {"boot": work / "boot.fat", "choice": work / "choice.img", **slot, "data": work / "data.ext4"}
     disk.assemble(board, made, out / "disk.img")
     say("disk")
     subprocess.run(["zstd", "-q", "-f", "-T2", "-3", out / "disk.img", "-o", out / "disk.img.zst"], check=True)
@@ -114,8 +113,14 @@ def main() -> None:
         sys.exit("the image is built as root: files of the system belong to many accounts")
     epoch = commit_time()
     board = BOARDS[a.board]
-    build(board, a.out or BUILD / board.name, a.package or own_package(board), version_of(epoch), epoch,
-          a.authority or bundle.development(BUILD / "signing").authority)
+    build(
+        board,
+        a.out or BUILD / board.name,
+        a.package or own_package(board),
+        version_of(epoch),
+        epoch,
+        a.authority or bundle.development(BUILD / "signing").authority,
+    )
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ import lzma
 import subprocess
 from pathlib import Path
 
-from board import DATA_LABEL, KERNELS, SLOTS
+from board import DATA, DATA_LABEL, Board
+from layout import CHOICE
 
 SCRIPT = """#!/bin/busybox sh
 B=/bin/busybox
@@ -26,7 +27,7 @@ tries=0
 while ! data=$($B findfs LABEL={label} 2>/dev/null); do
   tries=$((tries+1)); [ $tries -gt 600 ] && {{ echo "no data partition"; $B sleep 5; $B reboot -f; }}; $B sleep 0.1
 done
-disk=${{data%4}}
+disk=${{data%{data}}}
 $B mount -t squashfs -o ro,noatime,nodev ${{disk}}$part /newroot || {{
   echo "slot $slot has no system"; $B sleep 5; $B reboot -f
 }}
@@ -103,20 +104,26 @@ class Archive:
         return b"".join(self._parts)
 
 
-def make(root: Path, modules: Path, wanted: tuple[str, ...], out: Path) -> None:
+def script(board: Board) -> str:
+    """Return the script that finds the chosen system on a board's disk."""
+    cases = " ".join(f"{slot}) part={number};;" for slot, number in board.systems.items())
+    names = {**board.systems, **{f"kernel-{slot}": number for slot, number in board.kernels.items()}}
+    if board.table == "dos":
+        names["choice"] = CHOICE
+    links = "\n".join(f"$B ln -s ${{disk}}{n} /run/modality-agent-image/slots/{name}" for name, n in names.items())
+    return SCRIPT.format(cases=cases, first=board.systems["a"], label=DATA_LABEL, links=links, data=DATA)
+
+
+def make(board: Board, root: Path, modules: Path, out: Path) -> None:
     """Write the compressed initrd of the system in `root`."""
     made = Archive()
     for folder in ("bin", "dev", "m"):
         made.add(folder, 0o40755)
-    cases = " ".join(f"{slot}) part={number};;" for slot, number in SLOTS.items())
-    names = {**SLOTS, **{f"kernel-{slot}": number for slot, number in KERNELS.items()}}
-    links = "\n".join(f"$B ln -s ${{disk}}{n} /run/modality-agent-image/slots/{name}" for name, n in names.items())
-    script = SCRIPT.format(cases=cases, first=SLOTS["a"], label=DATA_LABEL, links=links)
     made.add("bin/busybox", 0o100755, (root / "usr/bin/busybox").read_bytes())
-    made.add("init", 0o100755, script.encode())
+    made.add("init", 0o100755, script(board).encode())
     made.add("dev/console", 0o20600, b"", (5, 1))
     names = []
-    for path in in_order(modules, wanted):
+    for path in in_order(modules, board.initrd_modules):
         packed = path.suffix == ".xz"
         data = lzma.decompress(path.read_bytes()) if packed else path.read_bytes()
         names.append(f"/m/{path.stem if packed else path.name}")
