@@ -90,8 +90,8 @@ BOARDS = {
             console="console=tty0 console=ttyS1,115200",
             command_line=_COMMAND_LINE,
             initrd_modules=(
-                "mmc_block", "sdhci_iproc", "bcm2835", "sdhci_pltfm", "reset_raspberrypi", "virtio_pci", "virtio_mmio",
-                "virtio_blk", "crc32c_generic", "ext4", "squashfs", "overlay", "vfat",
+                "fixed", "gpio_regulator", "mmc_block", "sdhci_iproc", "bcm2835", "bcm2835_wdt", "virtio_pci",
+                "virtio_mmio", "virtio_blk", "crc32c_generic", "ext4", "squashfs", "overlay", "vfat",
             ),
         ),
     )

@@ -74,15 +74,15 @@ def _lines(name: str) -> list[str]:
     return [line for line in text.splitlines() if line and not line.startswith("#")]
 
 
-def base(board: Board, cache: Path) -> Path:
-    """Return an archive of Debian alone; made once for a list of packages, as it takes minutes.
+def base(board: Board, cache: Path, *, fresh: bool = False) -> Path:
+    """Return an archive of Debian alone; made once for a list of packages, as it takes minutes, or anew when `fresh`.
 
     Nothing in it is younger than `BASE_EPOCH`: the same packages give the same archive, whenever it is made.
     """
     foreign.prepare(board.architecture)
     asked = "\n".join([SUITE, board.architecture, board.components, *LEFT_OUT, *packages(board)])
     made = cache / f"base-{board.name}-{hashlib.sha256(asked.encode()).hexdigest()[:12]}.tar"
-    if made.exists():
+    if made.exists() and not fresh:
         return made
     cache.mkdir(parents=True, exist_ok=True)
     part = made.with_suffix(".part")
