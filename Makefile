@@ -11,7 +11,11 @@ STATES ?= 1000
 CUTS ?= 20
 LOADER_CUTS ?= 10
 SLOT_CUTS ?= 3
-.PHONY: help demo test test-web check bench soak kill-test crash-test vivid-test locale deb debs lock deb-test machine-test fleet-test powercut-test image bundle appliance-test update-test cuts-test prepare-run prepare-test clean
+BOARD ?= pc-amd64
+TWICE ?= image
+BOARD_CUTS ?= 3
+HOST_rpi-arm64 := foreign.txt
+.PHONY: help demo test test-web check bench soak kill-test crash-test vivid-test locale deb debs lock deb-test machine-test fleet-test powercut-test image bundle board-test appliance-test update-test cuts-test prepare-run prepare-test clean
 
 help: ## print this
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -53,17 +57,21 @@ powercut-test: prepare-test ## as root: every write of the data disk logged, STA
 	@$(PY) -m tests.powercut --files --states $(STATES)
 	@$(PY) -m tests.powercut --states $(STATES)
 
-image: ## as root: the disk image of a PC with its bill of materials; for tests, not for patients (docs/appliance.md)
-	@image/prepare.sh image.txt
-	@nice python3 image/build.py pc-amd64
+image: ## as root: a disk image with its bill of materials, for tests, not for patients (BOARD=pc-amd64|rpi-arm64)
+	@image/prepare.sh image.txt $(HOST_$(BOARD))
+	@nice python3 image/build.py $(BOARD)
+
+board-test: prepare-test ## as root: the Raspberry Pi image: contents, boots under QEMU, two builds the same (BOARD_CUTS=3 TWICE=image|base|no ONLY=)
+	@image/prepare.sh run.txt test.txt image.txt foreign.txt board-test.txt
+	@nice $(PY) -m tests.boards --cuts $(BOARD_CUTS) --twice $(TWICE) $(if $(ONLY),--only $(ONLY))
 
 appliance-test: prepare-test ## as root: the image under QEMU, from a file on a stick to a running box (IMAGE=fresh)
 	@image/prepare.sh run.txt test.txt image.txt appliance-test.txt
 	@$(PY) -m pytest -q -s -m appliance tests/appliance
 
-bundle: ## the built image's system as a signed update (KEY= CERTIFICATE=; without: this machine's development key)
+bundle: ## the built image's system as a signed update (BOARD= KEY= CERTIFICATE=; without: this machine's own key)
 	@image/prepare.sh image.txt
-	@nice python3 image/bundle.py pc-amd64 $(if $(KEY),--key $(KEY) --certificate $(CERTIFICATE))
+	@nice python3 image/bundle.py $(BOARD) $(if $(KEY),--key $(KEY) --certificate $(CERTIFICATE))
 
 update-test: prepare-test ## as root: updates of the image under QEMU: good, forged, broken, power cuts; the queue survives (LOADER_CUTS=10 SLOT_CUTS=3)
 	@image/prepare.sh run.txt test.txt image.txt appliance-test.txt

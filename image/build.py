@@ -3,7 +3,7 @@
 Unattended; needs root, but no loop device and no mount. What comes out, below `build/image/BOARD`: the disk image and
 its compressed form, the system of one slot, the bill of materials, and a manifest with the hash of each.
 
-    python3 image/build.py pc-amd64 [--package modality-agent_….deb]
+    python3 image/build.py pc-amd64|rpi-arm64 [--package modality-agent_….deb] [--fresh]
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -46,8 +47,19 @@ def commit_time() -> int:
     return int(subprocess.run(line, cwd=TREE, capture_output=True, text=True, check=True).stdout)
 
 
-def build(board: Board, out: Path, package: Path | None, version: str, epoch: int, trusted: Path) -> None:
-    """Build everything of one board into `out`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is built besides the board: from which package, trusting whom, and whether Debian is fetched anew."""
+
+    out: Path
+    package: Path | None
+    trusted: Path
+    fresh: bool
+
+
+def build(board: Board, asked: Asked, version: str, epoch: int) -> None:
+    """Build everything of one board into `asked.out`."""
+    out, package = asked.out, asked.package
     begun = time.monotonic()
 
     def say(what: str) -> None:
@@ -56,24 +68,23 @@ def build(board: Board, out: Path, package: Path | None, version: str, epoch: in
     out.mkdir(parents=True, exist_ok=True)
     work = BUILD / f"work-{board.name}"
     root = work / "root"
-    archive = system.base(board, BUILD, epoch)
+    archive = system.base(board, BUILD, fresh=asked.fresh)
     say(f"Debian: {archive.name}")
     system.unpack(archive, root)
     system.agent(board, root, package, epoch)
     say(f"agent from {package.name if package else 'the source tree'}")
-    disk.loader(root, work)
-    system.configure(board, root, version, epoch, trusted)
+    disk.loader(board).made(root, work)
+    system.configure(board, root, version, epoch, asked.trusted)
     system.clamp(root, epoch)
     parts = bom.write(board, root, version, out / "sbom.cdx.json", epoch)
     say(f"system configured, {parts} parts in the bill of materials")
     disk.slot(root, out / "system.squashfs", epoch)
     say(f"slot: {(out / 'system.squashfs').stat().st_size >> 20} MiB")
     disk.fat(root / "boot", out / "kernel.fat", board.kernel_mb, epoch, "KERNEL")
-    files = disk.boot_files(work)
-    disk.fat(files, work / "boot.fat", board.boot_mb, epoch)
+    disk.fat(disk.boot_files(board, work), work / "boot.fat", board.boot_mb, epoch)
     disk.data(work / "data.ext4", epoch)
-    slot = {"slot": out / "system.squashfs", "kernel": out / "kernel.fat"}
-    made = {"boot": work / "boot.fat", **slot, "data": work / "data.ext4"}
+    slot = {"system-a": out / "system.squashfs", "kernel-a": out / "kernel.fat"}
+    made = {"boot": work / "boot.fat", "choice": work / "choice.img", **slot, "data": work / "data.ext4"}
     disk.assemble(board, made, out / "disk.img")
     say("disk")
     subprocess.run(["zstd", "-q", "-f", "-T2", "-3", out / "disk.img", "-o", out / "disk.img.zst"], check=True)
@@ -109,13 +120,18 @@ def main() -> None:
     parser.add_argument("--package", type=Path, default=None, help="the agent's .deb for this board and suite")
     parser.add_argument("--out", type=Path, default=None)
     parser.add_argument("--authority", type=Path, default=None, help="who vouches for signers of updates (PEM)")
+    parser.add_argument("--fresh", action="store_true", help="fetch and configure Debian anew, too")
     a = parser.parse_args()
     if os.geteuid() != 0:
         sys.exit("the image is built as root: files of the system belong to many accounts")
-    epoch = commit_time()
-    board = BOARDS[a.board]
-    build(board, a.out or BUILD / board.name, a.package or own_package(board), version_of(epoch), epoch,
-          a.authority or bundle.development(BUILD / "signing").authority)
+    epoch, board = commit_time(), BOARDS[a.board]
+    asked = Asked(
+        out=a.out or BUILD / board.name,
+        package=a.package or own_package(board),
+        trusted=a.authority or bundle.development(BUILD / "signing").authority,
+        fresh=a.fresh,
+    )
+    build(board, asked, version_of(epoch), epoch)
 
 
 if __name__ == "__main__":

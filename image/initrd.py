@@ -10,7 +10,8 @@ import lzma
 import subprocess
 from pathlib import Path
 
-from board import DATA_LABEL, DATA_UNFINISHED, KERNELS, SLOTS
+from board import DATA, DATA_LABEL, DATA_UNFINISHED, Board
+from layout import CHOICE
 
 SCRIPT = """#!/bin/busybox sh
 B=/bin/busybox
@@ -25,7 +26,7 @@ case $slot in {cases} *) part={first};; esac
 tries=0
 # Encrypted (LUKS2), its label and UUID stand in its first sector, where `findfs` does not look.
 sealed() {{
-  for p in /dev/sd?4 /dev/vd?4 /dev/mmcblk?p4 /dev/nvme?n?p4; do
+  for p in /dev/sd?{data} /dev/vd?{data} /dev/mmcblk?p{data} /dev/nvme?n?p{data}; do
     [ "$($B dd if=$p bs=1 count=4 2>/dev/null)" = LUKS ] || continue
     case $($B dd if=$p bs=1 skip=24 count=48 2>/dev/null | $B tr -d '\\0') in
       {label}|{unfinished}) echo $p; return 0;;
@@ -36,7 +37,7 @@ sealed() {{
 while ! data=$(sealed || $B findfs LABEL={label} 2>/dev/null); do
   tries=$((tries+1)); [ $tries -gt 600 ] && {{ echo "no data partition"; $B sleep 5; $B reboot -f; }}; $B sleep 0.1
 done
-disk=${{data%4}}
+disk=${{data%{data}}}
 $B mount -t squashfs -o ro,noatime,nodev ${{disk}}$part /newroot || {{
   echo "slot $slot has no system"; $B sleep 5; $B reboot -f
 }}
@@ -116,20 +117,29 @@ class Archive:
         return b"".join(self._parts)
 
 
-def make(root: Path, modules: Path, wanted: tuple[str, ...], out: Path) -> None:
+def script(board: Board) -> str:
+    """Return the script that finds the chosen system on a board's disk."""
+    cases = " ".join(f"{slot}) part={number};;" for slot, number in board.systems.items())
+    names = {**board.systems, **{f"kernel-{slot}": number for slot, number in board.kernels.items()}}
+    if board.table == "dos":
+        names["choice"] = CHOICE
+    links = "\n".join(f"$B ln -s ${{disk}}{n} /run/modality-agent-image/slots/{name}" for name, n in names.items())
+    return SCRIPT.format(
+        cases=cases, first=board.systems["a"], label=DATA_LABEL, unfinished=DATA_UNFINISHED, links=links,
+        data=DATA,
+    )  # fmt: skip
+
+
+def make(board: Board, root: Path, modules: Path, out: Path) -> None:
     """Write the compressed initrd of the system in `root`."""
     made = Archive()
     for folder in ("bin", "dev", "m"):
         made.add(folder, 0o40755)
-    cases = " ".join(f"{slot}) part={number};;" for slot, number in SLOTS.items())
-    names = {**SLOTS, **{f"kernel-{slot}": number for slot, number in KERNELS.items()}}
-    links = "\n".join(f"$B ln -s ${{disk}}{n} /run/modality-agent-image/slots/{name}" for name, n in names.items())
-    script = SCRIPT.format(cases=cases, first=SLOTS["a"], label=DATA_LABEL, unfinished=DATA_UNFINISHED, links=links)
     made.add("bin/busybox", 0o100755, (root / "usr/bin/busybox").read_bytes())
-    made.add("init", 0o100755, script.encode())
+    made.add("init", 0o100755, script(board).encode())
     made.add("dev/console", 0o20600, b"", (5, 1))
     names = []
-    for path in in_order(modules, wanted):
+    for path in in_order(modules, board.initrd_modules):
         packed = path.suffix == ".xz"
         data = lzma.decompress(path.read_bytes()) if packed else path.read_bytes()
         names.append(f"/m/{path.stem if packed else path.name}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import os
 import shutil
 import subprocess
@@ -10,13 +11,13 @@ import sys
 import tomllib
 from pathlib import Path
 
+import foreign
 import initrd
-from board import COMMON, PYTHON, SUITE, Board
+from board import BASE_EPOCH, COMMON, PYTHON, SUITE, Board
 
 HERE = Path(__file__).resolve().parent
 TREE = HERE.parent
 HOME = "opt/modality-agent"
-PLATFORMS = {"amd64": "x86_64", "arm64": "aarch64"}
 LEFT_OUT = (
     "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*", "/usr/share/doc/*", "/usr/lib/*/libLLVM*",
     "/usr/lib/*/dri/*", "/usr/lib/*/libgallium*", "/etc/kernel/postinst.d/initramfs-tools",
@@ -73,11 +74,15 @@ def _lines(name: str) -> list[str]:
     return [line for line in text.splitlines() if line and not line.startswith("#")]
 
 
-def base(board: Board, cache: Path, epoch: int) -> Path:
-    """Return an archive of Debian alone; made once for a list of packages, as it takes minutes."""
+def base(board: Board, cache: Path, *, fresh: bool = False) -> Path:
+    """Return an archive of Debian alone; made once for a list of packages, as it takes minutes, or anew when `fresh`.
+
+    Nothing in it is younger than `BASE_EPOCH`: the same packages give the same archive, whenever it is made.
+    """
+    foreign.prepare(board.architecture)
     asked = "\n".join([SUITE, board.architecture, board.components, *LEFT_OUT, *packages(board)])
     made = cache / f"base-{board.name}-{hashlib.sha256(asked.encode()).hexdigest()[:12]}.tar"
-    if made.exists():
+    if made.exists() and not fresh:
         return made
     cache.mkdir(parents=True, exist_ok=True)
     part = made.with_suffix(".part")
@@ -88,7 +93,7 @@ def base(board: Board, cache: Path, epoch: int) -> Path:
         "--dpkgopt=force-confold", "--dpkgopt=force-unsafe-io", "--aptopt=APT::Install-Recommends \"false\"",
         "--essential-hook=mkdir -p \"$1/etc/initramfs-tools\"; "
         "echo update_initramfs=no > \"$1/etc/initramfs-tools/update-initramfs.conf\"",
-        SUITE, part, env={**os.environ, "SOURCE_DATE_EPOCH": str(epoch)},
+        SUITE, part, env={**os.environ, "SOURCE_DATE_EPOCH": str(BASE_EPOCH)},
     )  # fmt: skip
     part.rename(made)
     return made
@@ -128,7 +133,7 @@ def _from_source(board: Board, root: Path) -> None:
     command.chmod(0o755)
     (site / "systemd").symlink_to("/usr/lib/python3/dist-packages/systemd")
     wanted = tomllib.loads((TREE / "pyproject.toml").read_text())["project"]["dependencies"]
-    machine = PLATFORMS[board.architecture]
+    machine = foreign.MACHINES[board.architecture]
     run(
         sys.executable, "-m", "pip", "install", "-q", "--no-compile", "--target", site, "--only-binary=:all:",
         "--python-version", PYTHON, "--implementation", "cp", "--upgrade",
@@ -190,13 +195,10 @@ def _kernel(board: Board, root: Path) -> None:
     boot = root / "boot"
     kernel = next(boot.glob("vmlinuz-*"))
     kernel.rename(boot / "vmlinuz")
-    initrd.make(root, modules, board.initrd_modules, boot / "initrd.img")
+    initrd.make(board, root, modules, boot / "initrd.img")
     for left in [p for p in boot.iterdir() if p.name not in ("vmlinuz", "initrd.img")]:
         shutil.rmtree(left) if left.is_dir() else left.unlink()
-    words = f"{board.command_line} {board.console}"
-    (boot / "start.cfg").write_text(
-        f"linux $from/vmlinuz rauc.slot=$pick modality.start=$how {words}\ninitrd $from/initrd.img\n"
-    )
+    importlib.import_module(board.loader).start(board, boot)
     for name in ("vmlinuz", "vmlinuz.old", "initrd.img", "initrd.img.old"):
         (root / name).unlink(missing_ok=True)
 

@@ -53,7 +53,7 @@ def enrol(story: Story) -> str:
     guest.plug_stick(stick, "enrol")
     enrolled = "test -e /etc/modality-agent/config.toml"
     slowly("the box is enrolled", lambda: guest.ask(sh=enrolled)["rc"] == 0)
-    quiet = "! systemctl is-active -q 'modality-agent-media@*'"
+    quiet = "test -z \"$(systemctl list-units -q --no-legend --state=activating 'modality-agent-media@*')\""
     slowly("the stick is let go", lambda: guest.ask(sh=quiet)["rc"] == 0)
     guest.unplug_stick("enrol")
     story.code = from_stick(stick, "modality-agent-enrolment-code.txt").decode()

@@ -51,6 +51,12 @@ processor of 500 million instructions a second however busy this machine is, and
 """
 
 
+def credentials() -> dict[str, str]:
+    """Return the system credentials that bring the door in: name → value in base64."""
+    told = {"systemd.extra-unit.test-door.service": UNIT, "systemd.unit-dropin.multi-user.target": WANTS}
+    return {name: base64.b64encode(text.encode()).decode() for name, text in told.items()}
+
+
 def parts_disk(folder: Path) -> Path:
     """Return a disk image with the test's own parts."""
     out = folder / "parts.squashfs"
@@ -146,17 +152,28 @@ class Guest:
             line = ["qemu-img", "create", "-q", "-f", "qcow2", "-b", str(disk.absolute()), "-F", "raw", str(self.disk)]
             subprocess.run([*line, f"{size_gb}G"], check=True)
 
+    def machine(self) -> list[str]:
+        """Return the program that is the machine and what it is made of; the door's unit comes by its firmware."""
+        smbios: list[str] = []
+        for name, value in credentials().items():
+            smbios += ["-smbios", f"type=11,value=io.systemd.credential.binary:{name}={value}"]
+        return ["qemu-system-x86_64", "-machine", "q35,i8042=off", "-cpu", "max", *smbios]
+
+    def starter(self) -> list[str]:
+        """Return what starts the machine: its firmware, or a kernel that is given to it."""
+        if self._kernel is not None:
+            vmlinuz, initrd, words = self._kernel
+            return ["-kernel", str(vmlinuz), "-initrd", str(initrd), "-append", words]
+        return [
+            "-drive", f"if=pflash,format=raw,readonly=on,file={OVMF}/OVMF_CODE_4M.fd",
+            "-drive", f"if=pflash,format=raw,file={self._variables()}",
+        ]  # fmt: skip
+
     def arguments(self) -> list[str]:
         f = self.folder
-        credentials = {"systemd.extra-unit.test-door.service": UNIT, "systemd.unit-dropin.multi-user.target": WANTS}
-        smbios: list[str] = []
-        for name, text in credentials.items():
-            value = base64.b64encode(text.encode()).decode()
-            smbios += ["-smbios", f"type=11,value=io.systemd.credential.binary:{name}={value}"]
-        line = [
-            "qemu-system-x86_64", "-nodefaults", "-display", "none", "-machine", "q35,i8042=off",
-            "-accel", "tcg", "-icount", ICOUNT, "-cpu", "max", "-smp", "1",
-            "-m", str(self._memory), *smbios,
+        return [
+            *self.machine(), "-nodefaults", "-display", "none",
+            "-accel", "tcg", "-icount", ICOUNT, "-smp", "1", "-m", str(self._memory),
             "-qmp", f"unix:{f}/qmp,server=on,wait=off", "-serial", f"file:{self.console}",
             "-drive", f"file={self.disk},if=none,id=d0,format=qcow2,cache=writeback,discard=unmap",
             "-device", "virtio-blk-pci,drive=d0,bootindex=1",
@@ -166,17 +183,8 @@ class Guest:
             "-device", "virtserialport,chardev=door,name=door", "-device", "virtio-rng-pci",
             "-netdev", f"user,id=n0,hostfwd=tcp:127.0.0.1:{self.page_port}-:{PAGE}",
             "-device", "virtio-net-pci,netdev=n0,id=nic0",
-            "-device", "qemu-xhci,id=usb", "-device", "i6300esb", "-action", "watchdog=reset",
-        ]  # fmt: skip
-        if self._tpm is not None:
-            line += self._tpm.arguments()
-        if self._kernel is not None:
-            vmlinuz, initrd, words = self._kernel
-            return [*line, "-kernel", str(vmlinuz), "-initrd", str(initrd), "-append", words]
-        return [
-            *line,
-            "-drive", f"if=pflash,format=raw,readonly=on,file={OVMF}/OVMF_CODE_4M.fd",
-            "-drive", f"if=pflash,format=raw,file={self._variables()}",
+            "-device", "qemu-xhci,id=usb", "-device", "i6300esb", "-action", "watchdog=reset", *self.starter(),
+            *(self._tpm.arguments() if self._tpm is not None else ()),
         ]  # fmt: skip
 
     def _variables(self) -> Path:

@@ -26,9 +26,9 @@ def manifest(folder: Path) -> dict[str, object]:
     return dict(json.loads((folder / "manifest.json").read_text()))
 
 
-def missing() -> str:
+def missing(machine: str = "x86_64") -> str:
     """Return why a box cannot be emulated here; empty: it can."""
-    wanted = ("qemu-system-x86_64", "qemu-img", "mcopy", "mksquashfs")
+    wanted = (f"qemu-system-{machine}", "qemu-img", "mcopy", "mksquashfs")
     absent = [name for name in wanted if shutil.which(name) is None]
     return f"needs {', '.join(absent)}" if absent else ""
 

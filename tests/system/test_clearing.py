@@ -206,8 +206,15 @@ def test_what_is_erased_is_overwritten_first(used: Path, tmp_path: Path) -> None
     assert "IVANENKO" not in said.stdout + (tmp_path / "certificate.json").read_text()
 
 
-WRONG = ("", "[erase]\n", "what = 'erase'\n", "[erase]\nbox = 'Test'\nwho = 1\n", "[erase]\nbox='Test'\n[reset]\nbox='Test'\n",
-         "[erase]\nbox = 'Test'\nidentity_too = true\n", "\xff")  # fmt: skip
+WRONG = (
+    "",
+    "[erase]\n",
+    "what = 'erase'\n",
+    "[erase]\nbox = 'Test'\nwho = 1\n",
+    "[erase]\nbox = 'Test'\n[reset]\nbox = 'Test'\n",
+    "[erase]\nbox = 'Test'\nidentity_too = true\n",
+    "\xff",
+)
 
 
 @pytest.mark.parametrize("text", WRONG)

@@ -26,7 +26,7 @@ INIT = """#!/bin/busybox sh
 export PATH=/bin
 for m in /m/*; do insmod $m; done
 mount -o remount,rw / 2>/dev/null
-exec < /dev/ttyS0 > /dev/ttyS0 2>&1
+exec < /dev/{line} > /dev/{line} 2>&1
 how=$(sed 's/.*modality.start=//; s/ .*//' /proc/cmdline)
 echo "HERE $(cat /run/modality-agent-image/booted) $how"
 while read line; do eval "$line"; echo "DONE $?"; done
@@ -87,22 +87,26 @@ class Tiny:
         self._process: subprocess.Popen[bytes] | None = None
         self._line: socket.socket | None = None
         self._said = b""
-        shutil.copy(OVMF / "OVMF_VARS_4M.fd", folder / "vars.fd")
+
+    def arguments(self, serial: str) -> list[str]:
+        """Return QEMU's command line; `serial`: where its console goes."""
+        if not (self.folder / "vars.fd").exists():
+            shutil.copy(OVMF / "OVMF_VARS_4M.fd", self.folder / "vars.fd")
+        return [
+            "timeout", "-k", "5", "3600", "qemu-system-x86_64", "-nodefaults", "-display", "none", "-machine",
+            "q35,i8042=off", "-accel", "tcg", "-cpu", "max", "-smp", "1", "-m", "512", "-serial", serial,
+            "-drive", f"if=pflash,format=raw,readonly=on,file={OVMF}/OVMF_CODE_4M.fd",
+            "-drive", f"if=pflash,format=raw,file={self.folder}/vars.fd",
+            "-drive", f"file={self.disk},if=none,id=d0,format=raw,cache=writeback",
+            "-device", "virtio-blk-pci,drive=d0,bootindex=1",
+        ]  # fmt: skip
 
     def on(self, limit_s: float = BOOT_S) -> tuple[str, str]:
         """Switch on; return which system runs and how it was chosen."""
         path = self.folder / "serial"
         path.unlink(missing_ok=True)
         self._process = subprocess.Popen(
-            [
-                "timeout", "-k", "5", "3600", "qemu-system-x86_64", "-nodefaults", "-display", "none", "-machine",
-                "q35,i8042=off", "-accel", "tcg", "-cpu", "max", "-smp", "1", "-m", "512",
-                "-serial", f"unix:{path},server=on,wait=off",
-                "-drive", f"if=pflash,format=raw,readonly=on,file={OVMF}/OVMF_CODE_4M.fd",
-                "-drive", f"if=pflash,format=raw,file={self.folder}/vars.fd",
-                "-drive", f"file={self.disk},if=none,id=d0,format=raw,cache=writeback",
-                "-device", "virtio-blk-pci,drive=d0,bootindex=1",
-            ],
+            self.arguments(f"unix:{path},server=on,wait=off"),
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
         end = monotonic() + 20
@@ -159,18 +163,28 @@ class Tiny:
 
 
 def loader(folder: Path, image: Path, root: Path, cuts: int, seed: int = 6) -> str:
-    """Show the loader's logic; return what was shown."""
+    """Show the logic of a PC's loader; return what was shown."""
     disk = folder / "tiny.img"
     subprocess.run(["cp", "--sparse=always", image / "disk.img", disk], check=True)
-    at = partitions(disk)
-    system = small_system(folder, root, INIT, "tiny").read_bytes()
-    dies = small_system(folder, root, DIES, "dies").read_bytes()
-    kernel = (image / "kernel.fat").read_bytes()
+    return shown(Tiny(folder, disk), partitions(disk), contents(folder, root, image, "ttyS0"), cuts, seed)
+
+
+def contents(folder: Path, root: Path, image: Path, line: str) -> dict[str, bytes]:
+    """Return what goes into the slots: a small system on the serial line `line`, one that dies, the kernel."""
+    return {
+        "system": small_system(folder, root, INIT.replace("{line}", line), "tiny").read_bytes(),
+        "dies": small_system(folder, root, DIES, "dies").read_bytes(),
+        "kernel": (image / "kernel.fat").read_bytes(),
+    }
+
+
+def shown(box: Tiny, at: dict[str, tuple[int, int]], content: dict[str, bytes], cuts: int, seed: int) -> str:
+    """Show the logic of a loader; `at`: partition → offset and size. Returns what was shown."""
+    disk = box.disk
     for slot in "ab":
-        put(disk, at[f"system-{slot}"], system)
-    put(disk, at["kernel-b"], kernel)
-    box = Tiny(folder, disk)
-    shown = []
+        put(disk, at[f"system-{slot}"], content["system"])
+    put(disk, at["kernel-b"], content["kernel"])
+    told = []
     try:
         begun = monotonic()
         assert box.on() == ("a", "proven")
@@ -180,7 +194,7 @@ def loader(folder: Path, image: Path, root: Path, cuts: int, seed: int = 6) -> s
         assert box.on() == ("b", "trial"), "what was said to be durable is"
         box.cut()
         assert box.on() == ("a", "proven"), "a trial is started once"
-        shown.append("a trial is started once")
+        told.append("a trial is started once")
         chance, tried = random.Random(seed), 0
         box.type("while :; do boot-choice set-primary b; boot-choice set-state b bad; done")
         for _ in range(cuts):
@@ -194,11 +208,11 @@ def loader(folder: Path, image: Path, root: Path, cuts: int, seed: int = 6) -> s
                 assert box.on() == ("a", "proven")
             box.type("while :; do boot-choice set-primary b; boot-choice set-state b bad; done")
         box.cut()
-        shown.append(f"{cuts} cuts while the words are written ({tried} of them on the trial's side)")
-        shown += _broken(box, disk, at, {"system": system, "dies": dies, "kernel": kernel})
+        told.append(f"{cuts} cuts while the words are written ({tried} of them on the trial's side)")
+        told += _broken(box, disk, at, content)
     finally:
         box.cut()
-    return "; ".join(shown)
+    return "; ".join(told)
 
 
 def _broken(box: Tiny, disk: Path, at: dict[str, tuple[int, int]], content: dict[str, bytes]) -> list[str]:
