@@ -20,7 +20,7 @@ from tests.appliance import closed, faults
 from tests.appliance.guest import Guest, fat_stick, from_stick
 from tests.appliance.image import image, manifest, missing
 from tests.appliance.site import HOST, enrolment, site_in
-from tests.appliance.story import NAME, PATIENT, SOURCE, Story, slowly
+from tests.appliance.story import NAME, PATIENT, SOURCE, STICK_READ, Story, slowly
 from tests.appliance.tpm import Tpm
 from tests.system.world import PASSWORD, Json, Page
 
@@ -53,8 +53,7 @@ def enrol(story: Story) -> str:
     guest.plug_stick(stick, "enrol")
     enrolled = "test -e /etc/modality-agent/config.toml"
     slowly("the box is enrolled", lambda: guest.ask(sh=enrolled)["rc"] == 0)
-    quiet = "test -z \"$(systemctl list-units -q --no-legend --state=activating 'modality-agent-media@*')\""
-    slowly("the stick is let go", lambda: guest.ask(sh=quiet)["rc"] == 0)
+    slowly("the stick is let go", lambda: guest.ask(sh=STICK_READ)["rc"] == 0)
     guest.unplug_stick("enrol")
     story.code = from_stick(stick, "modality-agent-enrolment-code.txt").decode()
     left = stick.read_bytes()

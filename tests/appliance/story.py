@@ -24,6 +24,8 @@ SLOW_S = 900
 _FEEDER_ENDS = """test -e /run/feeder || exit 0
 p=$(cat /run/feeder); rm /run/feeder; kill $p
 while [ -e /proc/$p/fd/0 ]; do sleep 0.2; done"""
+STICK_READ = "test -z \"$(systemctl list-units -q --no-legend --state=activating 'modality-agent-media@*')\""
+"""Nothing looks at a stick now. A unit of one act is never *active* while it acts."""
 DEVICE = "python3 /run/test/legacy_device.py"
 
 

@@ -22,7 +22,7 @@ from typing import Any
 from tests.appliance.guest import Guest, fat_stick
 from tests.appliance.image import image, manifest, missing
 from tests.appliance.site import SIMULATOR, enrolment, site_in
-from tests.appliance.story import SOURCE, Story, slowly
+from tests.appliance.story import SOURCE, STICK_READ, Story, slowly
 from tests.system.world import PAUSE
 from tests.update.bundles import Bundles, disk_of, make, offered
 from tests.update.tiny import loader
@@ -34,7 +34,6 @@ _TRIAL_S = 1800
 _WRITING = """for p in /proc/[0-9]*; do
   tr '\\0' ' ' < $p/cmdline 2>/dev/null | grep -q '^/usr/bin/rauc install' && exit 0
 done; exit 1"""
-_QUIET = "! systemctl is-active -q 'modality-agent-media@*'"
 
 
 class Updates:
@@ -95,7 +94,7 @@ def _start(u: Updates) -> str:
     stick = fat_stick(story.folder, "enrol.img", {"modality-agent-enrol.toml": _enrolment(story)})
     story.guest.plug_stick(stick, "enrol")
     slowly("the box is enrolled", lambda: story.guest.ask(sh="test -e /etc/modality-agent/config.toml")["rc"] == 0)
-    slowly("the stick is let go", lambda: story.guest.ask(sh=_QUIET)["rc"] == 0)
+    slowly("the stick is let go", lambda: story.guest.ask(sh=STICK_READ)["rc"] == 0)
     story.guest.unplug_stick("enrol")
     slowly("the clock is trusted", lambda: story.get("/status")["clock_trust"] == "synchronised", 900)
     story.source_where("the source is ready", state="ready")
