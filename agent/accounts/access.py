@@ -43,9 +43,10 @@ class Access:
     def make_code(self, purpose: str, who: str, *, told: str = "") -> tuple[str, datetime]:
         """Return a new enrolment code and when it dies; an older one for the same purpose is worth nothing now.
 
-        `told` is a code that a person was shown already, made in the same way.
+        `told` is a code that a person was shown already, made in the same way; one that this box had before is dead.
         """
-        code, stamp = told or new_code(self._random), self._stamp(who)
+        known = told and self._store.accounts.had_code(digest(fold_code(told)))
+        code, stamp = (new_code(self._random) if known or not told else told), self._stamp(who)
         expires = self._clock.now() + timedelta(seconds=self._rules.code_s)
         self._store.accounts.make_code(self._id(), purpose, digest(fold_code(code)), expires.timestamp(), stamp)
         return code, expires

@@ -199,6 +199,12 @@ class Accounts:
         with self._database.read() as connection:
             return connection.execute(query, (purpose, unix, unix, code_sha256)).fetchone() is not None
 
+    def had_code(self, code_sha256: str) -> bool:
+        """Return whether a code was ever made here, whatever became of it: none is good twice."""
+        with self._database.read() as connection:
+            found = connection.execute("SELECT 1 FROM enrolment WHERE code_sha256 = ?", (code_sha256,)).fetchone()
+        return found is not None
+
     # --- wrong tries ----------------------------------------------------------------------------------------
 
     def tries(self, keys: Sequence[Key]) -> list[tuple[int, float]]:

@@ -228,6 +228,7 @@ def test_a_salvage_that_did_not_end_keeps_the_source_from_being_erased(tmp_path:
     shutil.rmtree(tmp_path / "to", ignore_errors=True)
     with closing(sqlite3.connect(box.data / "agent.sqlite3")) as database:
         database.execute("PRAGMA user_version = 999")
+        database.execute("PRAGMA application_id = 999")
     said = salvage(box.data, tmp_path / "to")
     assert (said.returncode, "D-03" in said.stderr) == (1, True)
     assert not report(tmp_path / "to")["finished"]

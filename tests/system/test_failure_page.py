@@ -50,6 +50,7 @@ def test_data_that_cannot_be_used_leave_their_code(tmp_path: Path, spoil: str, c
     if spoil == "newer":
         with closing(sqlite3.connect(box.data / "agent.sqlite3")) as database:
             database.execute("PRAGMA user_version = 999")
+            database.execute("PRAGMA application_id = 999")
     else:
         (box.data / "box.key").write_bytes(b"short")
     assert ends(box, folder) == (code, 1)
