@@ -26,7 +26,11 @@ def _answer(scope: Scope, names: frozenset[str], port: int) -> PlainTextResponse
     path = (scope.get("raw_path") or b"/").decode("ascii", "replace")
     if not answers_to(host, names, (scope.get("server") or ("",))[0]) or len(path) > MAX_URL:
         return PlainTextResponse("This is not the address of the box.", 400)
-    name = host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
     query = (scope.get("query_string") or b"").decode("ascii", "replace")
-    at = name if port == _HTTPS else f"{name}:{port}"
-    return RedirectResponse(f"https://{at}{path}{'?' + query if query else ''}", 308)
+    return RedirectResponse(f"{origin(host, port)}{path}{'?' + query if query else ''}", 308)
+
+
+def origin(host: str, port: int) -> str:
+    """Return where the page is at `port`, under the name by which a Host header called this box."""
+    name = host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
+    return f"https://{name}" if port == _HTTPS else f"https://{name}:{port}"

@@ -12,11 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email import policy
 from email.parser import BytesParser
-from http.cookies import CookieError, SimpleCookie
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -35,6 +33,7 @@ from agent.web.api import waiting
 from agent.web.guard import MAX_BODY, Door, Guard
 from agent.web.look import Look
 from agent.web.pages.render import environment
+from agent.web.redirect import origin
 from agent.web.route import ActRoute
 from agent.web.words import DEFAULT, LANGUAGES
 
@@ -100,7 +99,7 @@ class SetupPage:
 
     def _most(self, scope: Scope) -> int:
         """Only who typed the code may send more than a short form."""
-        return LARGEST + _FORM if self._holds(_cookie(Headers(scope=scope).get("cookie", ""))) else MAX_BODY
+        return LARGEST + _FORM if self._holds(_ticket(Request(scope))) else MAX_BODY
 
     def _holds(self, ticket: str) -> bool:
         good = hmac.compare_digest(digest(ticket), self._ticket)
@@ -139,8 +138,9 @@ class SetupPage:
         except AgentError as e:
             return self._page("file", language, e)
         self._ticket = ""
-        host = request.headers.get("host", "")
-        response = self._page("done", language, finished=finished, at=_address(host, finished.page_port))
+        port = finished.page_port
+        at = f"{origin(request.headers.get('host', ''), port)}/" if port else ""
+        response = self._page("done", language, finished=finished, at=at)
         response.delete_cookie(TICKET, path="/", secure=True, httponly=True, samesite="strict")
         return response
 
@@ -180,20 +180,6 @@ def _language(asked: str) -> str:
 
 def _ticket(request: Request) -> str:
     return request.cookies.get(TICKET, "")[:_LONGEST_TOKEN]
-
-
-def _cookie(header: str) -> str:
-    try:
-        found = SimpleCookie(header).get(TICKET)
-    except CookieError:
-        return ""
-    return found.value[:_LONGEST_TOKEN] if found else ""
-
-
-def _address(host: str, port: int) -> str:
-    """Return where the page is from now on, under the name by which it was called; empty: it is not to be seen."""
-    name = host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
-    return f"https://{name}{'' if port == 443 else f':{port}'}/" if port else ""
 
 
 def fields(content_type: str, body: bytes) -> Mapping[str, bytes]:
