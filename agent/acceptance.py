@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from agent import selftest
-from agent.accounts.keeping import write_private
+from agent.accounts.keeping import private_folder, write_private
 from agent.plain import from_plain, to_plain
 from agent.selftest import FAILED, PASSED, Asked, Line
 
@@ -106,7 +106,7 @@ def _clock(status: Mapping[str, Any]) -> Line:
 
 def keep(folder: Path, made: Acceptance) -> Path:
     """Keep a report below the data folder, whole or not at all (0600); durable on return."""
-    folder.mkdir(mode=0o700, exist_ok=True)
+    private_folder(folder)
     stem = re.sub("[^0-9T]", "", made.began_at[:19])
     number = next(n for n in range(100) if not (folder / f"{stem}-{n:02}.json").exists())
     path = folder / f"{stem}-{number:02}.json"
@@ -154,4 +154,4 @@ def as_text(made: Acceptance) -> str:
         *(f"- Certificate {c.name}: {c.sha256} until {c.not_after}" for c in made.certificates),
         *(f"- Test object: {uid}" for uid in made.objects),
     ]
-    return selftest.as_markdown(report).replace("\n| what |", "\n" + "\n".join(identity) + "\n\n| what |", 1)
+    return selftest.as_markdown(report, identity)

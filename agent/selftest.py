@@ -6,7 +6,7 @@ It asks the running service and nothing else, so what it shows is what the box d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, Protocol
@@ -142,14 +142,16 @@ def _confirmed(
     return Line(what="commitment", name=name, result=result, found=found + late)
 
 
-def as_markdown(report: Report) -> str:
-    """Return the report for a file and a signature."""
+def as_markdown(report: Report, more: Sequence[str] = ()) -> str:
+    """Return the report for a file and a signature; `more`: lines of a list before the table."""
     head = [
         f"# Acceptance report: {report.box}",
         "",
         f"modality-agent {report.version}, from {report.began_at} to {report.ended_at}.",
         f"Result: **{PASSED if report.passed else FAILED}**.",
         "",
+        *more,
+        *([""] if more else []),
         "| what | which | result | found |",
         "|---|---|---|---|",
     ]

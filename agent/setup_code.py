@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import hmac
 import json
-import os
 import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 from agent.accounts import tries
-from agent.accounts.keeping import read_private, write_private
+from agent.accounts.keeping import private_folder, read_private, write_private
 from agent.accounts.secrets import Random, fold_code, new_code, usable
 from agent.enrolling import Owner
 from agent.enrolment_errors import CodeSpent, TooManyCodes, WrongSetupCode
@@ -34,7 +33,7 @@ class SetupCode:
     def __init__(self, folder: Path, *, random: Random, monotonic: Callable[[], float]) -> None:
         self._folder, self._random, self._monotonic = folder, random, monotonic
         self._lock = threading.Lock()
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(folder)
         self._code = usable(read_private(folder / CODE)) or self._new()
         self._wrong, self._in_all = _tries(folder / _TRIES)
         self._last = dict.fromkeys(self._wrong, monotonic())
@@ -104,10 +103,9 @@ def take(text: str, folder: Path, owner: Owner) -> bool:
     """Keep a code that was printed before; durable on return. False: it is not one, the box makes its own."""
     code = usable(text)
     if code:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(folder)
         write_private(folder / CODE, f"{code}\n".encode())
-        for path in (folder, folder / CODE) if os.geteuid() == 0 else ():
-            os.chown(path, owner.uid, owner.gid)
+        owner.own(folder, folder / CODE)
     return bool(code)
 
 

@@ -45,8 +45,8 @@ class Access:
 
         `told` is a code that a person was shown already, made in the same way; one that this box had before is dead.
         """
-        known = told and self._store.accounts.had_code(digest(fold_code(told)))
-        code, stamp = (new_code(self._random) if known or not told else told), self._stamp(who)
+        fresh = bool(told) and not self._store.accounts.had_code(digest(fold_code(told)))
+        code, stamp = told if fresh else new_code(self._random), self._stamp(who)
         expires = self._clock.now() + timedelta(seconds=self._rules.code_s)
         self._store.accounts.make_code(self._id(), purpose, digest(fold_code(code)), expires.timestamp(), stamp)
         return code, expires

@@ -16,6 +16,7 @@ from pathlib import Path
 from agent.accounts.access import ADMINISTRATOR, Access
 from agent.accounts.logins import Logins
 from agent.accounts.secrets import usable
+from agent.spool import fsync_folder
 from agent.store import Stamp, Store
 
 CODE_FILE = "enrolment-code"
@@ -76,6 +77,12 @@ class Keeping:
             self.forget_file()
 
 
+def private_folder(folder: Path) -> None:
+    """Make a folder that only the box's own user looks into, unless it is there; its name is durable on return."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fsync_folder(folder.parent)
+
+
 def read_private(path: Path) -> str:
     """Return what a small file says; empty: there is none that can be read."""
     try:
@@ -94,8 +101,4 @@ def write_private(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    fsync_folder(path.parent)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import threading
 from pathlib import Path
@@ -51,7 +50,7 @@ def accept(
         _settled(service, told.acceptance.clock_s)
     made = _run(service, told)
     kept = acceptance.keep(folder, made)
-    _hand_over(folder, kept)
+    owner().own(folder, kept)
     if first:
         due.unlink(missing_ok=True)
     if html is not None:
@@ -83,14 +82,6 @@ def _settled(service: Asked, clock_s: float) -> None:
         if clock and ready:
             return
         _PAUSE.wait(_LOOK_S)
-
-
-def _hand_over(folder: Path, kept: Path) -> None:
-    """What root kept has to be readable for the service."""
-    if os.geteuid() == 0:
-        account = owner()
-        for path in (folder, kept):
-            os.chown(path, account.uid, account.gid)
 
 
 def _page(made: acceptance.Acceptance, language: str) -> bytes:

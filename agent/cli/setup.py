@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import pwd
 import sys
 from pathlib import Path
 
 import click
 
 from agent.accounts.secrets import new_code
-from agent.cli.appliance import ACCOUNT, identity, owner
+from agent.cli.appliance import identity, owner
 from agent.cli.main import EXIT_REFUSED, cli
 from agent.enrolling import wipe
 from agent.enrolment import DATA_FOLDER
@@ -28,7 +27,7 @@ def setup(config: Path, listen: str, port: int, data: Path) -> None:
     """Serve the set-up page until the box is enrolled; run by modality-agent-setup.service."""
     from agent.setting_up import Places, setting_up
 
-    if os.geteuid() == 0 and _is_there(ACCOUNT):
+    if os.geteuid() == 0 and owner().uid != 0:
         click.echo("not as root, whose files the service cannot read: systemctl start modality-agent-setup", err=True)
         sys.exit(EXIT_REFUSED)
     places = Places(config=config, data=data, address=listen, port=port, owner=owner(), make_identity=identity)
@@ -54,11 +53,3 @@ def setup_code(file: Path | None, data: Path, *, show: bool) -> None:
         wipe(file)
         click.echo("the code of the label is this box's" if taken else "this is no set-up code: the box makes its own")
         sys.exit(0 if taken else EXIT_REFUSED)
-
-
-def _is_there(account: str) -> bool:
-    try:
-        pwd.getpwnam(account)
-    except KeyError:
-        return False
-    return True
