@@ -63,10 +63,9 @@ def boot_files(board: Board, work: Path, folder: Path) -> None:
     (folder / "EFI/BOOT").mkdir(parents=True)
     shutil.copy(work / "BOOTX64.EFI", folder / "EFI/BOOT")
     (folder / "grub").mkdir()
-    numbers = {f"{{{slot}}}": str(number) for slot, number in board.kernels.items()}
     script = _GRUB
-    for mark, number in numbers.items():
-        script = script.replace(mark, number)
+    for slot, number in board.kernels.items():
+        script = script.replace(f"{{{slot}}}", str(number))
     (folder / "grub/grub.cfg").write_text(script)
     (folder / "grub/grubenv").write_text(ENVIRONMENT)
 

@@ -21,6 +21,7 @@ def wait_s(failures: int, last: float, now: float) -> float:
     delay = min(LONGEST_S, FIRST_S * 2.0 ** min(failures - FREE, 20))
     return max(0.0, last + delay - now)
 
+
 def network(address: str) -> str:
     """Return what tries are counted for: an address, or the /64 of an IPv6 one (a host has 2^64 of them)."""
     try:

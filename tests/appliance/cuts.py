@@ -46,7 +46,7 @@ class Box:
         """One start, exams, one cut at a random instant of the work."""
         self.start()
         threading.Thread(target=self._cut_later, args=(self.luck.uniform(0.5, LONGEST_S),), daemon=True).start()
-        with suppress(ConnectionError, TimeoutError, OSError):  # the power went; anything else is an error of its own
+        with suppress(OSError):  # the power went; anything else is an error of its own
             while True:
                 self.exam()
         assert self.guest.process is not None
