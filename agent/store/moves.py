@@ -13,7 +13,7 @@ from agent.errors import OutOfDate, WrongState
 from agent.lifecycle import ExamState, FrameState
 from agent.model import Equipment, FrameRecord, IdentitySnapshot
 from agent.step import WRONG_ENTRY
-from agent.store import exam_rows, frames, key_objects, steps
+from agent.store import exam_rows, frames, key_objects, removals, steps
 from agent.store.database import Connection, Database, Row
 from agent.store.exam_rows import Exam
 from agent.store.key_objects import NewKeyObject
@@ -125,12 +125,11 @@ class Moves:
         self._database.write(work)
 
     def sent_frames(self, exam_id: str) -> tuple[str, ...]:
-        """Return the pictures of an exam that an archive has, or may get at any moment."""
-        query = """SELECT frame_id FROM frame WHERE exam_id = ? AND composed = 0 AND EXISTS (SELECT 1 FROM job
-            WHERE job.frame_id = frame.frame_id AND kind = 'store' AND job.state <> 'discarded')
-            ORDER BY instance_number"""
+        """Return the pictures of an exam that an archive has, may have by a lost answer, or may get at any moment."""
+        query = "SELECT frame_id FROM frame WHERE exam_id = ? AND composed = 0 ORDER BY instance_number"
         with self._database.read() as connection:
-            return tuple(row["frame_id"] for row in connection.execute(query, (exam_id,)))
+            frames = [row["frame_id"] for row in connection.execute(query, (exam_id,))]
+            return tuple(frame_id for frame_id in frames if removals.maybe_there(connection, frame_id))
 
     def origins(self) -> dict[str, str]:
         """Return new exam -> old exam of every move."""

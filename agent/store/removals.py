@@ -81,7 +81,7 @@ class Removals:
             if exam is None:
                 raise NotFound("There is no such exam.")
             chosen, whole = _choose(connection, exam, asked.frame_ids)
-            there = {row["frame_id"]: _maybe_there(connection, row["frame_id"]) for row in chosen}
+            there = {row["frame_id"]: maybe_there(connection, row["frame_id"]) for row in chosen}
             destinations = tuple(sorted({name for names in there.values() for name in names}))
             state = RemovalState.TOLD_BY_NOTE if destinations else RemovalState.DONE
             _insert(connection, removal_id, asked, state, new.frame_id if destinations else "", destinations, stamp)
@@ -168,7 +168,8 @@ def _named(row: Row) -> set[str]:
     return {reference["sop_instance_uid"] for reference in json.loads(row["named"] or "[]")}
 
 
-def _maybe_there(connection: Connection, frame_id: str) -> set[str]:
+def maybe_there(connection: Connection, frame_id: str) -> set[str]:
+    """Return the destinations that may hold a picture: answered, on its way, or tried with an answer that was lost."""
     return {row["destination"] for row in connection.execute(_MAYBE_THERE, (frame_id,))}
 
 

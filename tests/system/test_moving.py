@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -156,18 +157,41 @@ def test_after_sending_the_new_exam_is_made_and_the_removal_wanted(sandbox: Sand
             assert [a["subject"] for a in box.get("/status")["alarms"] if a["code"] == "I-14"] == [wrong["exam_id"]]
 
 
-def test_what_waits_in_the_queue_is_not_sent_once_it_moved(sandbox: Sandbox, tmp_path: Path) -> None:
+def finished_with_one_picture(box: Box) -> tuple[str, Callable[[], list[str]]]:
+    """Return the exam and what tells the states of its picture's tries."""
+    wrong = start(box, chosen(box, "Коваль^Олена"))["exam_id"]
+    picture = box.capture("one")["frame_id"]
+    box.post(f"/exams/{wrong}/finish")
+    return wrong, lambda: [j["state"] for j in box.jobs() if j["frame_id"] == picture and j["attempts"]]
+
+
+@pytest.mark.parametrize("state", ["waiting", "sending"])
+def test_what_waits_in_the_queue_is_not_sent_once_it_moved(sandbox: Sandbox, tmp_path: Path, state: str) -> None:
     with box_in(tmp_path / "box", toml_for(sandbox)) as box:
         booked(sandbox, box)
-        sandbox.faults(status=0xA700)
-        wrong = start(box, chosen(box, "Коваль^Олена"))
-        box.capture("one")
-        box.post(f"/exams/{wrong['exam_id']}/finish")
-        wait_for("it waits", lambda: box.jobs() and box.jobs()[0]["state"] == "waiting" and box.jobs()[0]["attempts"])
-        right = box.post(f"/exams/{wrong['exam_id']}/reidentify", to(box, "Коваль^Ольга"))
+        sandbox.faults(status=0xA700, delay_s=2.0 if state == "sending" else 0.0)
+        wrong, states = finished_with_one_picture(box)
+        wait_for(state, lambda: states() == [state])
+        right = box.post(f"/exams/{wrong}/reidentify", to(box, "Коваль^Ольга"))
+        # One that is on its way when it is moved may arrive: the archive refuses it here until that try is over.
+        wait_for("given up", lambda: states() == ["discarded"], 60)
         sandbox.faults()
         wait_for("sent", lambda: state_of(box, right["exam_id"]) in ("delivered", "committed"), 90)
         assert {one.patient_id for one in sandbox.received()} == {"UA-00000002"}
+
+
+def test_what_may_have_arrived_is_to_be_removed_although_it_waited_again(sandbox: Sandbox, tmp_path: Path) -> None:
+    with box_in(tmp_path / "box", toml_for(sandbox)) as box:
+        booked(sandbox, box)
+        sandbox.faults(drop_after_store=True)
+        wrong, states = finished_with_one_picture(box)
+        wait_for("it waits", lambda: states() == ["waiting"])
+        assert {one.patient_id for one in sandbox.received()} == {"UA-00000001"}
+        box.post(f"/exams/{wrong}/reidentify", to(box, "Коваль^Ольга"))
+        sandbox.faults()
+        (removal,) = box.get(f"/exams/{wrong}/removals")
+        assert removal["state"] == "told by note", removal
+        wait_for("the archive is told", lambda: [d for d in stored(sandbox) if d.Modality == "KO"], 90)
 
 
 def test_one_more_series_of_a_known_study(sandbox: Sandbox, tmp_path: Path) -> None:
