@@ -25,6 +25,8 @@ from tests.appliance.tpm import Tpm
 from tests.system.world import PASSWORD, Json, Page
 
 DOWN_S = 20.0
+EMULATED_S = 180.0
+"""So long one answer of the emulated box is awaited."""
 RECOVERY_WORDS = 8
 VIVID = "n_devs=1 node_types=0x101 num_inputs=2 input_types=0xe num_outputs=1 output_types=0x0"
 
@@ -72,7 +74,7 @@ def administrator(story: Story) -> str:
     assert told["its certificate (SHA-256)"].replace(":", "").lower() == digest, told
     trusted = story.folder / "page.pem"
     trusted.write_text(shown)
-    page = Page(f"https://localhost:{where[1]}/", trusted)
+    page = Page(f"https://localhost:{where[1]}/", trusted, patience_s=EMULATED_S)
     me = page.api("POST", "/enrol", {"code": told["enrolment code"], "name": "Інна", "password": PASSWORD})
     assert me["role"] == "administrator", me
     assert page.get("/").status == HTTPStatus.OK

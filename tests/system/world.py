@@ -135,16 +135,16 @@ class Page:
     everything that a browser would not do.
     """
 
-    def __init__(self, address: str, certificate: Path, *, bearer: str = "") -> None:
+    def __init__(self, address: str, certificate: Path, *, bearer: str = "", patience_s: float = 30) -> None:
         parts = urlsplit(address)
         self.host, self.port = parts.hostname or "", parts.port or 443
         self.origin = f"https://{parts.netloc}"
         self.cookies: dict[str, str] = {}
         self.bearer = bearer
-        self._context = ssl.create_default_context(cafile=str(certificate))
+        self._context, self._patience_s = ssl.create_default_context(cafile=str(certificate)), patience_s
 
     def connection(self) -> http.client.HTTPSConnection:
-        return http.client.HTTPSConnection(self.host, self.port, context=self._context, timeout=30)
+        return http.client.HTTPSConnection(self.host, self.port, context=self._context, timeout=self._patience_s)
 
     def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Answered:
         """Send one request with the cookies and exactly these headers, and keep the cookies of its answer."""
