@@ -154,6 +154,8 @@ PARTS = (
     ("closed", closed.closed),
     ("figures", closed.figures),
     ("unreadable, erased", closed.unreadable),
+    ("enrolled again", enrol),
+    ("erased, power cut", closed.cut_short),
 )
 """Everything that happens, in order."""
 

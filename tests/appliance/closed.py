@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import mmap
 import re
+import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 from tests.appliance.guest import fat_stick, from_stick
 from tests.appliance.site import BOX
-from tests.appliance.story import NAME, PATIENT, SLOW_S, Story
+from tests.appliance.story import NAME, PATIENT, Story, slowly
 
 PORTS = {"0.0.0.0:443"}
 """What listens for TCP in a box without a commitment listener; docs/appliance.md has the same list."""
@@ -17,6 +19,8 @@ MOST = {"modality-agent": 1.5, "modality-agent-source": 1.0, "modality-agent-pee
 """Unit → the highest exposure that `systemd-analyze security` may tell of it."""
 OTHERS = 2.5
 """The same for every other unit of ours that keeps running."""
+_ERASE = f'[erase]\nbox = "{BOX}"\nwho = "A. Engineer"\nlose_unsent = true\n'
+_UNDER_WAY = "/etc/modality-agent/config.toml.clearing"
 _COMMANDS = "for p in /proc/[0-9]*; do cat $p/comm; done 2>/dev/null"
 _LOGS = "/var/lib/modality-agent/journal /var/log /run/log"
 _WHERE = f"{_LOGS} /var/lib/systemd /run/systemd /tmp /var/tmp /run/modality-agent-image"
@@ -73,16 +77,45 @@ def unreadable(story: Story) -> str:
     story.guest.sh("sync")
     _no_names_on(story.guest.disk)
     before = story.guest.sh("cat /data/machine-id").strip()
-    asked = f'[erase]\nbox = "{BOX}"\nwho = "A. Engineer"\nlose_unsent = true\n'
-    stick = fat_stick(story.folder, "erase.img", {"modality-agent-erase.toml": asked.encode()})
+    stick = fat_stick(story.folder, "erase.img", {"modality-agent-erase.toml": _ERASE.encode()})
     story.guest.plug_stick(stick, "erase")
-    story.guest.open_door(SLOW_S)
-    assert story.guest.ask(sh="test -e /etc/modality-agent/config.toml")["rc"] != 0, "still enrolled"
-    assert story.guest.sh("cat /data/machine-id").strip() != before
+    slowly("the box is another one", lambda: _another(story, before))
     certificate = json.loads(from_stick(stick, "modality-agent-erased.json"))
     assert certificate["finished_at"], certificate
     size = story.guest.disk.stat().st_size >> 20
+    story.guest.unplug_stick("erase")
     return f"no name on {size} MiB of disk; erased by a stick: {certificate['files']} files"
+
+
+def cut_short(story: Story) -> str:
+    """The power goes while the box is being erased: it ends it by itself, and the stick gets its certificate later."""
+    guest = story.guest
+    before = guest.sh("cat /data/machine-id").strip()
+    stick = fat_stick(story.folder, "cut.img", {"modality-agent-erase.toml": _ERASE.encode()})
+    guest.plug_stick(stick, "cut")
+    slowly("the erase is under way", lambda: guest.ask(sh=f"test -e {_UNDER_WAY}")["rc"] == 0)
+    guest.cut()
+    assert b"erase" in from_stick(stick, "modality-agent-erase.toml"), "the erase was over before the power went"
+    guest.boot()
+    slowly("the box is another one", lambda: _another(story, before))
+    guest.plug_stick(stick, "cut")
+    slowly("the certificate", lambda: _finished_on(stick))
+    guest.unplug_stick("cut")
+    return "ended without the stick; the stick was given its certificate afterwards"
+
+
+def _another(story: Story, before: str) -> bool:
+    """Return whether a box is there that is not enrolled and has another name; starts in between answer nothing."""
+    told = {"out": before}
+    with suppress(TimeoutError, ConnectionError):
+        told = story.guest.ask(60, sh="test ! -e /etc/modality-agent/config.toml && cat /data/machine-id")
+    return told["out"].strip() not in ("", before)
+
+
+def _finished_on(stick: Path) -> bool:
+    with suppress(subprocess.CalledProcessError, ValueError):
+        return bool(json.loads(from_stick(stick, "modality-agent-erased.json"))["finished_at"])
+    return False
 
 
 def _no_names_on(disk: Path) -> None:

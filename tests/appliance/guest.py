@@ -283,10 +283,10 @@ class Guest:
 
     def plug_stick(self, image: Path, name: str) -> None:
         """Plug a USB stick in; it is a device of its own each time."""
-        node = f"{name}-file"
-        self.qmp("blockdev-add", **{"driver": "file", "filename": str(image), "node-name": node})
-        self.qmp("blockdev-add", **{"driver": "raw", "file": node, "node-name": name})
-        self.qmp("device_add", driver="usb-storage", id=f"usb-{name}", drive=name, bus="usb.0", removable=True)
+        drive = f"{name}-{next(self._ids)}"
+        file = {"driver": "file", "filename": str(image)}
+        self.qmp("blockdev-add", **{"driver": "raw", "file": file, "node-name": drive})
+        self.qmp("device_add", driver="usb-storage", id=f"usb-{name}", drive=drive, bus="usb.0", removable=True)
 
     def unplug_stick(self, name: str) -> None:
         self.qmp("device_del", id=f"usb-{name}")
