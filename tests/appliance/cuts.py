@@ -28,7 +28,7 @@ from tests.system.kill_test import Oracle
 from tests.system.world import PAUSE, Json, Sandbox
 
 SLOW_S = 1500
-LONGEST_S = 60.0
+LONGEST_S = 90.0
 """How long a life may be once the box is ready."""
 WORDS = "modality.slot=a ro quiet panic=10 fsck.repair=yes net.ifnames=0 console=ttyS0"
 
