@@ -82,7 +82,7 @@ def _virt(told: Shown) -> str:
             up = guest.boot(1800)
             assert guest.sh("uname -m").strip() == "aarch64"
             assert guest.sh("cat /run/modality-agent-image/booted").strip() == "a"
-            assert _listens(guest) == PORTS, "the set-up page and nothing else"
+            slowly("the set-up page listens, and nothing else", lambda: _listens(guest) == PORTS)
             enrolment = site.enrolment(sandbox, source=site.SIMULATOR, pedal=False, reader=False)
             begun = monotonic()
             guest.plug_stick(fat_stick(told.folder, "enrol.img", {"modality-agent-enrol.toml": enrolment}), "enrol")
