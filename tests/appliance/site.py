@@ -32,7 +32,6 @@ class TimeServer(threading.Thread):
     def __init__(self) -> None:
         super().__init__(daemon=True)
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._socket.bind(("127.0.0.1", NTP_PORT))
         self.asked = 0
 
