@@ -175,7 +175,10 @@ def main() -> int:
     size = (folder / "disk.img.zst").stat().st_size >> 20
     print(f"image {manifest(folder)['version']}: {size} MiB compressed", flush=True)
     with tempfile.TemporaryDirectory(prefix="appliance-") as name, site_in(Path(name) / "site") as sandbox:
-        guest = Guest(Path(name), folder / "disk.img", more=("-device", "usb-kbd,bus=usb.0"), tpm=Tpm(Path(name)))
+        guest = Guest(
+            Path(name), folder / "disk.img", more=("-device", "usb-kbd,bus=usb.0"), tpm=Tpm(Path(name)),
+            started=sandbox.time_server.anew,
+        )  # fmt: skip
         story = Story(Path(name), guest, sandbox)
         try:
             for title, act in PARTS:

@@ -14,7 +14,7 @@ import signal
 import socket
 import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
@@ -133,8 +133,9 @@ class Guest:
     def __init__(
         self, folder: Path, disk: Path, *, memory_mb: int = 1024, kernel: tuple[Path, Path, str] | None = None,
         size_gb: int = 4, more: Sequence[str] = (), tpm: Tpm | None = None,
+        started: Callable[[], None] = lambda: None,
     ) -> None:  # fmt: skip
-        self._more, self._tpm = tuple(more), tpm
+        self._more, self._tpm, self._started = tuple(more), tpm, started
         self.folder, self._memory, self._kernel = folder, memory_mb, kernel
         self.disk = folder / "disk.qcow2"
         self._base(disk, size_gb)
@@ -174,7 +175,8 @@ class Guest:
         return [
             *self.machine(), "-nodefaults", "-display", "none",
             "-accel", "tcg", "-icount", ICOUNT, "-smp", "1", "-m", str(self._memory),
-            "-qmp", f"unix:{f}/qmp,server=on,wait=off", "-serial", f"file:{self.console}",
+            "-qmp", f"unix:{f}/qmp,server=on,wait=off", "-qmp", f"unix:{f}/events,server=on,wait=off",
+            "-serial", f"file:{self.console}",
             "-drive", f"file={self.disk},if=none,id=d0,format=qcow2,cache=writeback,discard=unmap",
             "-device", "virtio-blk-pci,drive=d0,bootindex=1",
             "-drive", f"file={self._parts},if=none,id=d1,format=raw,readonly=on",
@@ -196,7 +198,7 @@ class Guest:
     def boot(self, limit_s: float = 900.0) -> float:
         """Switch on; return the seconds until the test's door is open."""
         begun = monotonic()
-        for name in ("qmp", "door"):
+        for name in ("qmp", "events", "door"):
             (self.folder / name).unlink(missing_ok=True)
         if self._tpm is not None:
             self._tpm.start()
@@ -208,8 +210,18 @@ class Guest:
         self.monitor = Line(self.folder / "qmp")
         self.monitor.read(10)
         self.qmp("qmp_capabilities")
+        self._started()
+        threading.Thread(target=self._watch, args=(Line(self.folder / "events"),), daemon=True).start()
         self.open_door(limit_s)
         return monotonic() - begun
+
+    def _watch(self, events: Line) -> None:
+        """Tell of every start that the box makes by itself, until QEMU ends."""
+        events.write({"execute": "qmp_capabilities"})
+        with suppress(OSError):
+            while True:
+                if events.read(LIFE_S).get("event") == "RESET":
+                    self._started()
 
     def open_door(self, limit_s: float) -> None:
         """Wait until the door of the system that starts is open; lines of an earlier system are thrown away."""

@@ -25,8 +25,8 @@ SIMULATOR = 'driver = "simulator"'
 class TimeServer(threading.Thread):
     """Answers SNTP (RFC 5905) on this machine's loopback; without it the box would not trust its clock.
 
-    The emulated box's seconds are longer than ours: after its first question it is told that it is right, or its
-    clock would be stepped again and again.
+    The emulated box's seconds are longer than ours: only the first question after each start is answered with the time.
+    Later ones get an answer that no client believes, or the box's clock would be stepped again and again.
     """
 
     def __init__(self) -> None:
@@ -47,18 +47,30 @@ class TimeServer(threading.Thread):
             self._socket.sendto(head + stamp + asked[40:48] + stamp + stamp, who)
             self.asked += 1
 
+    def anew(self) -> None:
+        """A box starts: its first question gets the time."""
+        self.asked = 0
+
     def close(self) -> None:
         self._socket.close()
 
 
+class Site(Sandbox):
+    """RIS and PACS, and the time server."""
+
+    def __init__(self, sandbox: Sandbox, time_server: TimeServer) -> None:
+        super().__init__(sandbox.folder, sandbox.description)
+        self.time_server = time_server
+
+
 @contextmanager
-def site_in(folder: Path) -> Iterator[Sandbox]:
+def site_in(folder: Path) -> Iterator[Site]:
     """Run RIS, PACS and time server for the length of the block."""
     clock = TimeServer()
     clock.start()
     try:
         with sandbox_in(folder) as sandbox:
-            yield sandbox
+            yield Site(sandbox, clock)
     finally:
         clock.close()
 

@@ -76,7 +76,7 @@ def _loader(told: Shown) -> str:
 def _virt(told: Shown) -> str:
     """The whole box on QEMU's arm64 machine: closed before, ready after an enrolment by a stick."""
     with site.site_in(told.folder / "site-virt") as sandbox:
-        guest = Virt(told.folder, told.image)
+        guest = Virt(told.folder, told.image, sandbox.time_server.anew)
         story = Story(told.folder, guest, sandbox)
         try:
             up = guest.boot(1800)

@@ -11,7 +11,7 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -33,12 +33,12 @@ def taken(image: Contents, number: int, name: str, folder: Path) -> Path:
 class Virt(Guest):
     """The image on QEMU's own arm64 machine."""
 
-    def __init__(self, folder: Path, image: Contents) -> None:
+    def __init__(self, folder: Path, image: Contents, started: Callable[[], None]) -> None:
         vmlinuz, initrd = (taken(image, pi.KERNEL_A, name, folder) for name in ("vmlinuz", "initrd.img"))
         told = image.file(pi.KERNEL_A, "start.txt").decode().removeprefix("words=").strip()
         brought = " ".join(f"systemd.set_credential_binary={name}:{value}" for name, value in credentials().items())
         words = f"rauc.slot=a modality.start=proven {told} console=ttyAMA0 {brought}"
-        super().__init__(folder, image.disk, kernel=(vmlinuz, initrd, words), size_gb=CARD_GB)
+        super().__init__(folder, image.disk, kernel=(vmlinuz, initrd, words), size_gb=CARD_GB, started=started)
 
     def machine(self) -> list[str]:
         return ["qemu-system-aarch64", "-machine", "virt", "-cpu", "cortex-a72"]

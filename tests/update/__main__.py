@@ -225,7 +225,7 @@ def whole(folder: Path, made: Bundles, disk: Path, cuts: int, only: str) -> list
     with site_in(folder / "site") as sandbox:
         more = ("-drive", f"file={disk_of(made, folder, _names(only))},if=none,id=d2,format=raw,readonly=on",
                 "-device", "virtio-blk-pci,drive=d2,serial=bundles")  # fmt: skip
-        guest = Guest(folder, disk, more=more)
+        guest = Guest(folder, disk, more=more, started=sandbox.time_server.anew)
         story = Story(folder, guest, sandbox)
         updates = Updates(story, made, cuts)
         try:
