@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import getpass
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from agent.cli.main import cli
 from agent.errors import AnotherWriter
+
+if TYPE_CHECKING:
+    from agent.clearing import Clearing
 
 _BOX = click.option("--box", prompt="Type the name of the box", help="The name of the box, typed.")
 _WHO = click.option("--who", default="", help="Who does it; default: the user who is logged in.")
@@ -49,12 +54,18 @@ def erase(config: Path, *, box: str, who: str, lose_unsent: bool, certificate: s
 
 
 @cli.command()
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("file", required=False, type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.pass_obj
-def clear(config: Path, file: Path) -> None:
-    """Reset or erase this box as FILE asks, from a stick where nobody can log in; the certificate lies beside it."""
+def clear(config: Path, file: Path | None) -> None:
+    """Reset or erase this box as FILE asks, from a stick where nobody can log in; the certificate lies beside it.
+
+    Without FILE: bring to its end what was begun and cut off.
+    """
     from agent.clearing_request import asked_in
 
+    if file is None:
+        _go_on(config.absolute())
+        return
     asked = asked_in(file.read_bytes())
     certificate = str(file.absolute().with_name("modality-agent-erased.json"))
     _clear(config, kind=asked.kind, box=asked.box, who=asked.who, lose=asked.lose, certificate=certificate)
@@ -67,22 +78,46 @@ def _clear(config: Path, **words: Any) -> None:
     from agent.config.load import load
     from agent.host import kill_steps, utc_now
     from agent.operations_errors import ClearingUnderWay
-    from agent.recovery import lock_data_folder
 
     config, now, asked = config.absolute(), utc_now, Request(**words)
     begun = clearing.under_way(config)
-    root = Path(begun.root) if begun else Path(load(config).box.data_dir)
-    lock = lock_data_folder(root, lambda: AnotherWriter("The service is running: stop it first."))
-    try:
+    with _alone_in(Path(begun.root) if begun else Path(load(config).box.data_dir)):
         if begun and (begun.kind != asked.kind or begun.state != "marked"):
             raise ClearingUnderWay
         if begun is None:
             begun = clearing.begin(config, prepare(config, load(config), asked, now()), kill_steps())
-        done = clearing.finish(config, now, kill_steps()) or begun
-        _give_back(root)
+        _tell(clearing.finish(config, now, kill_steps()) or begun)
+
+
+def _go_on(config: Path) -> None:
+    from agent import clearing
+    from agent.host import kill_steps, utc_now
+
+    begun = clearing.under_way(config)
+    if begun is None:
+        click.echo("nothing was begun")
+        return
+    with _alone_in(Path(begun.root)):
+        _tell(clearing.finish(config, utc_now, kill_steps()) or begun)
+
+
+@contextmanager
+def _alone_in(root: Path) -> Iterator[None]:
+    """Hold the data folder; what root made in it is the service's."""
+    from agent.recovery import lock_data_folder
+
+    lock = lock_data_folder(root, lambda: AnotherWriter("The service is running: stop it first."))
+    try:
+        yield
+        if os.geteuid() == 0:
+            owner = root.stat()
+            os.chown(root / "lock", owner.st_uid, owner.st_gid)
     finally:
         os.close(lock)
-    click.echo(f"{asked.kind}: {done.told.files} files, {done.told.bytes / 1e6:.1f} MB")
+
+
+def _tell(done: Clearing) -> None:
+    click.echo(f"{done.kind}: {done.told.files} files, {done.told.bytes / 1e6:.1f} MB")
     click.echo(f"SHA-256 of their list: {done.told.list_sha256}")
     if done.certificate:
         click.echo(f"certificate: {done.certificate}")
@@ -91,9 +126,3 @@ def _clear(config: Path, **words: Any) -> None:
 def _user() -> str:
     return os.environ.get("SUDO_USER", "") or getpass.getuser()
 
-
-def _give_back(root: Path) -> None:
-    """What root made in the service's folder is the service's."""
-    if os.geteuid() == 0:
-        owner = root.stat()
-        os.chown(root / "lock", owner.st_uid, owner.st_gid)

@@ -77,8 +77,10 @@ class Box:
         self.guest.kill()
 
     def exam(self) -> None:
-        entries = self.guest.post("/worklist/refresh")["entries"]
-        entry = self.luck.choice([e for e in entries if not e["blocked"]])
+        told = self.guest.post("/worklist/refresh")
+        entries = [entry for entry in told.pop("entries") if not entry["blocked"]]
+        assert entries, f"no order at {self.guest.get('/status')['now']}: {told}"
+        entry = self.luck.choice(entries)
         typed = {"mode": "reenter", "typed": entry["patient"]["patient_id"]}
         exam = self.guest.post("/exams", {"source": "us1", "key": entry["key"], "digest": entry["digest"], **typed})
         for _ in range(3):
