@@ -182,6 +182,23 @@ def test_an_erase_that_was_cut_off_is_ended_by_the_next_start_or_never_began(
     assert not clearing.is_genuine(content.replace(b"Engineer", b"Somebody"))
 
 
+@pytest.mark.parametrize("step", STEPS[1:-2])
+def test_an_erase_that_was_cut_off_is_ended_by_hand(used: Path, tmp_path: Path, step: str) -> None:
+    box = copy_of(used, tmp_path)
+    assert command(box, "clear").stdout == "nothing was begun\n"
+    gone = tmp_path / "stick"
+    gone.mkdir()
+    words = ("erase", *TWICE, "--who", "Engineer", "--certificate", str(gone / "erased.json"))
+    assert cut(box, step, *words) == -signal.SIGKILL
+    shutil.rmtree(gone)
+    done = command(box, "clear")
+    assert done.returncode == 0, done.stderr
+    assert not clearing.marker(box.config).exists()
+    told = json.loads((box.folder / "erased.json").read_bytes())
+    assert everything(box.folder).keys() == {"erased.json"}
+    assert (told["who"], bool(told["finished_at"])) == ("Engineer", True)
+
+
 def test_a_reset_that_was_cut_off_is_ended_by_the_next_start(used: Path, tmp_path: Path) -> None:
     box = copy_of(used, tmp_path)
     assert cut(box, "clearing:file#3", "reset", *TWICE) == -signal.SIGKILL
