@@ -16,6 +16,7 @@ HOST = "10.0.2.2"
 """This machine, as QEMU's user network shows it to the box."""
 BOX = "УЗД 2"
 NTP_PORT, _EPOCH = 123, 2_208_988_800
+ANSWERED_S = 60.0
 PEDAL = "/dev/serial/by-id/usb-FTDI_FT232R_USB_UART_PEDAL001-if00-port0"
 GRABBER = "/dev/v4l/by-path/platform-vivid.0-video-index0"
 V4L2 = f'driver = "v4l2"\noptions = {{ device = "{GRABBER}", input = "0", standard = "auto" }}'
@@ -25,15 +26,15 @@ SIMULATOR = 'driver = "simulator"'
 class TimeServer(threading.Thread):
     """Answers SNTP (RFC 5905) on this machine's loopback; without it the box would not trust its clock.
 
-    The emulated box's seconds are longer than ours: only the first question after each start is answered with the time.
-    Later ones get an answer that no client believes, or the box's clock would be stepped again and again.
+    The emulated box's seconds are longer than ours, and its clock would be stepped again and again: after each start
+    its questions are answered for a while, and then no more.
     """
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", NTP_PORT))
-        self.asked = 0
+        self._first: float | None = None
 
     def run(self) -> None:
         while True:
@@ -41,15 +42,17 @@ class TimeServer(threading.Thread):
                 asked, who = self._socket.recvfrom(256)
             except OSError:
                 return
+            self._first = self._first or time.monotonic()
+            if time.monotonic() > self._first + ANSWERED_S:
+                continue
             now = time.time() + _EPOCH
-            stamp = struct.pack(">II", int(now), int(now % 1 * 2**32)) if self.asked == 0 else asked[40:48]
+            stamp = struct.pack(">II", int(now), int(now % 1 * 2**32))
             head = struct.pack(">BBbbII4s", 0x24, 2, 6, -20, 0, 0, b"TEST")
             self._socket.sendto(head + stamp + asked[40:48] + stamp + stamp, who)
-            self.asked += 1
 
     def anew(self) -> None:
-        """A box starts: its first question gets the time."""
-        self.asked = 0
+        """A box starts: it is told the time."""
+        self._first = None
 
     def close(self) -> None:
         self._socket.close()
