@@ -198,6 +198,7 @@ class Guest:
     def boot(self, limit_s: float = 900.0) -> float:
         """Switch on; return the seconds until the test's door is open."""
         begun = monotonic()
+        self._let_go()
         for name in ("qmp", "events", "door"):
             (self.folder / name).unlink(missing_ok=True)
         if self._tpm is not None:
@@ -214,6 +215,13 @@ class Guest:
         threading.Thread(target=self._watch, args=(Line(self.folder / "events"),), daemon=True).start()
         self.open_door(limit_s)
         return monotonic() - begun
+
+    def _let_go(self) -> None:
+        """Wait until a QEMU that was killed has let go of the disk: its last writes may take a while."""
+        end = monotonic() + ASK_S
+        while subprocess.run(["qemu-img", "info", str(self.disk)], capture_output=True, check=False).returncode:
+            assert monotonic() < end, "the disk is not let go"
+            PAUSE.wait(0.5)
 
     def _watch(self, events: Line) -> None:
         """Tell of every start that the box makes by itself, until QEMU ends."""
