@@ -86,7 +86,8 @@ def _clear(config: Path, **words: Any) -> None:
             raise ClearingUnderWay
         if begun is None:
             begun = clearing.begin(config, prepare(config, load(config), asked, now()), kill_steps())
-        _tell(clearing.finish(config, now, kill_steps()) or begun)
+        done = clearing.finish(config, now, kill_steps()) or begun
+    _tell(done)
 
 
 def _go_on(config: Path) -> None:
@@ -98,7 +99,8 @@ def _go_on(config: Path) -> None:
         click.echo("nothing was begun")
         return
     with _alone_in(Path(begun.root)):
-        _tell(clearing.finish(config, utc_now, kill_steps()) or begun)
+        done = clearing.finish(config, utc_now, kill_steps()) or begun
+    _tell(done)
 
 
 @contextmanager
@@ -125,4 +127,3 @@ def _tell(done: Clearing) -> None:
 
 def _user() -> str:
     return os.environ.get("SUDO_USER", "") or getpass.getuser()
-

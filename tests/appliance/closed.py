@@ -9,7 +9,7 @@ import subprocess
 from contextlib import suppress
 from pathlib import Path
 
-from tests.appliance.guest import fat_stick, from_stick
+from tests.appliance.guest import Guest, fat_stick, from_stick
 from tests.appliance.site import BOX
 from tests.appliance.story import NAME, PATIENT, Story, slowly
 
@@ -33,7 +33,7 @@ done | sort -rn | head -16"""
 def closed(story: Story) -> str:
     """Everything that is closed, each with the fact that shows it."""
     sh, ask = story.guest.sh, story.guest.ask
-    listens = {line.split()[3] for line in sh("ss -Hltn").splitlines()}
+    listens = listening(story.guest)
     assert listens == PORTS, f"listening: {sorted(listens)}"
     rules = sh("nft list ruleset")
     assert "policy drop" in rules
@@ -51,6 +51,11 @@ def closed(story: Story) -> str:
     assert watched not in ("", "0"), "no hardware watchdog"
     ports = ", ".join(sorted(listens))
     return f"TCP {ports} and nothing else; no account, console, core dump, swap, name in a log; watchdog {watched}"
+
+
+def listening(guest: Guest) -> set[str]:
+    """Return the addresses and ports at which a box listens for TCP."""
+    return {line.split()[3] for line in guest.sh("ss -Hltn").splitlines()}
 
 
 def _no_core_dumps(story: Story) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from time import monotonic
 
 from tests.appliance import site
-from tests.appliance.closed import PORTS
+from tests.appliance.closed import PORTS, listening
 from tests.appliance.guest import fat_stick
 from tests.appliance.image import image, manifest, missing
 from tests.appliance.story import Story, slowly
@@ -82,7 +82,7 @@ def _virt(told: Shown) -> str:
             up = guest.boot(1800)
             assert guest.sh("uname -m").strip() == "aarch64"
             assert guest.sh("cat /run/modality-agent-image/booted").strip() == "a"
-            slowly("the set-up page listens, and nothing else", lambda: _listens(guest) == PORTS)
+            slowly("the set-up page listens, and nothing else", lambda: listening(guest) == PORTS)
             enrolment = site.enrolment(sandbox, source=site.SIMULATOR, pedal=False, reader=False)
             begun = monotonic()
             guest.plug_stick(fat_stick(told.folder, "enrol.img", {"modality-agent-enrol.toml": enrolment}), "enrol")
@@ -92,7 +92,8 @@ def _virt(told: Shown) -> str:
             story.open_exam()
             frame = story.post("/sources/us1/capture", {"trigger_id": "picture 1"})
             story.finish_and_receive(str(frame["sop_instance_uid"]))
-            assert _listens(guest) == PORTS
+            listens = listening(guest)
+            assert listens == PORTS, f"listening: {sorted(listens)}"
             total, free = (int(word) >> 10 for word in guest.sh(_MEMORY).split())
             size = guest.sh("df -m / /data | awk 'NR>1{print $2}'").split()
         except BaseException:
@@ -106,10 +107,6 @@ def _virt(told: Shown) -> str:
         f"up {up:.0f} s after power, ready {ready:.0f} s after the stick, a picture at the PACS; "
         f"{total - free} of {total} MiB of memory in use; system {size[0]} MiB, data grown to {size[1]} MiB"
     )
-
-
-def _listens(guest: Virt) -> set[str]:
-    return {line.split()[3] for line in guest.sh("ss -Hltn").splitlines()}
 
 
 def _raspi3b(told: Shown) -> str:
